@@ -43,7 +43,7 @@ def _per_patch(
     try: return x.expand(A.shape[:2])
     except RuntimeError as e: raise ValueError(f"{name} is {tuple(x.shape)}; it must be a number or broadcast to {tuple(A.shape[:2])}") from e
 
-# %% ../nbs/06_order.ipynb #3d3e0053
+# %% ../nbs/06_order.ipynb #f23ae079
 def coverage_order(
     A:Tensor, # (B, N, N), how much target i relies on source j, ≥ 0; its diagonal is replaced
     self_information:float|Tensor|None=None, # A_ii in units of A, ≥ 0; (B, N) possible; None is the largest entry of each graph
@@ -53,18 +53,20 @@ def coverage_order(
     A = check_graph(A)
     c = _per_patch(1. if weights is None else weights, A, "weights")
     own = _per_patch(A.amax((1, 2))[:, None] if self_information is None else self_information, A, "self_information")
-    by_source = torch.mul(A.mT, c[:, None], out=torch.empty_like(A)) # (B, candidate j, target i)
-    by_source.diagonal(dim1=1, dim2=2).copy_(c*own)
     (b, n), device = A.shape[:2], A.device
-    row, patch = torch.arange(b, device=device), torch.arange(n, device=device).repeat(b, 1) # which patch a candidate is
-    best, covered = A.new_zeros(b, n), torch.empty_like(by_source)
-    order = torch.empty(b, n, dtype=torch.int64, device=device)
-    for left in range(n, 0, -1):
-        value = torch.maximum(by_source[:, :left], best[:, None], out=covered[:, :left]).sum(2)
-        tied = value >= value.amax(1, keepdim=True)*(1 - 1e-12)
-        order[:, n - left], at = torch.where(tied, patch[:, :left], n).min(1)
-        best = covered[row, at]
-        by_source[row, at], patch[row, at] = by_source[:, left - 1].clone(), patch[:, left - 1].clone()
+    by_target = A*c[:, :, None]; by_target.diagonal(dim1=1, dim2=2).copy_(c*own)
+    by_source, first = by_target.mT.reshape(b*n, n), torch.arange(b, device=device)*n
+    value, best = by_target.sum(1), A.new_zeros(b, n) # F(S ∪ {j}) of every candidate j; what covers each target so far
+    by_target, order = by_target.view(b*n, n), torch.empty(b, n, dtype=torch.int64, device=device)
+    for k in range(n):
+        at = (value >= value.amax(1, keepdim=True)*(1 - 1e-12)).byte().argmax(1) # the first of those that tie
+        order[:, k], new = at, by_source.index_select(0, first + at)
+        row = (new > best).flatten().nonzero()[:, 0] # the targets that this choice covers better, of all images
+        now, before, image = new.flatten()[row], best.flatten()[row], row//n
+        saved = by_target.index_select(0, row).clamp_(before[:, None], now[:, None]) # what candidates lose of their lead
+        value += torch.zeros_like(value[:, 0]).index_add_(0, image, now)[:, None]
+        value.index_add_(0, image, saved, alpha=-1).view(-1)[first + at] = -torch.inf # chosen: never again
+        best = torch.maximum(best, new)
     return order
 
 # %% ../nbs/06_order.ipynb #ec795f56
