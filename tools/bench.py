@@ -1,6 +1,6 @@
 """How much faster is the library than plain implementations of the same thing?
 
-    python tools/bench.py [--out runs/bench.json] [--quick]
+    python tools/bench.py [--out runs/bench.json] [--quick] [--threads N]
 
 Each line is a ratio of two times measured in turn in this run, each the best of several; results are compared before they are timed.
 With a GPU, dependencies are measured there too. Writes everything, with hardware and versions, as JSON.
@@ -11,16 +11,16 @@ import networkx as nx, numpy as np, torch
 
 ROOT = Path(__file__).resolve().parent.parent
 
-def best_times(functions, repeats, device="cpu"):
-    "Seconds of each function: the best of `repeats` calls, taken in turn after one to warm up."
-    for f in functions: f()
-    times = [[] for _ in functions]
-    for _ in range(repeats):
+def best_times(functions, rounds, device="cpu", seconds=15):
+    "Seconds of each function: the best of up to `rounds` calls, taken in turn after one to warm up, at least two and no more than fit the time."
+    times, begin = [[] for _ in functions], time.perf_counter()
+    for n in range(rounds + 1):
         for f, t in zip(functions, times):
             start = time.perf_counter()
             f()
             if device == "cuda": torch.cuda.synchronize()
-            t.append(time.perf_counter() - start)
+            if n: t.append(time.perf_counter() - start)
+        if n > 1 and time.perf_counter() - begin > seconds: break
     return [min(t) for t in times]
 
 def graphs(batch, n):
@@ -28,7 +28,7 @@ def graphs(batch, n):
     A = torch.rand(batch, n, n, generator=torch.Generator().manual_seed(0))**4
     return A*(1 - torch.eye(n))
 
-def bench_pagerank(repeats, batch=256, n=64):
+def bench_pagerank(rounds, batch=256, n=64):
     "Batched PageRank against networkx, one graph after another, at the tolerance that networkx needs to agree."
     from cop.graph import pagerank
     A = graphs(batch, n)
@@ -36,8 +36,7 @@ def bench_pagerank(repeats, batch=256, n=64):
         done = [nx.pagerank(nx.from_numpy_array(a, create_using=nx.DiGraph), tol=1e-8) for a in A.double().numpy()]
         return np.array([[r[i] for i in range(n)] for r in done])
     np.testing.assert_allclose(pagerank(A).numpy(), loop(), atol=1e-6)
-    slow, = best_times([loop], 1)
-    fast, = best_times([lambda: pagerank(A)], 5*repeats)
+    slow, fast = best_times([loop, lambda: pagerank(A)], rounds)
     return [dict(name=f"PageRank of {batch} graphs of {n} patches: batched against networkx", plain=slow, ours=fast, goal=100)]
 
 def greedy_coverage(M):
@@ -63,7 +62,7 @@ def vector_coverage(M):
         order.append(j)
     return order
 
-def bench_coverage(repeats, batch=256, n=64):
+def bench_coverage(rounds, batch=256, n=64):
     "Batched coverage against a greedy NumPy loop over images, in both ways to write that."
     from cop.order import coverage_order
     A = graphs(batch, n)
@@ -73,11 +72,11 @@ def bench_coverage(repeats, batch=256, n=64):
     for text, plain in (("vectorised over candidates", vector_coverage), ("one candidate at a time", greedy_coverage)):
         loop = lambda: np.array([plain(m) for m in M.numpy()])
         np.testing.assert_array_equal(ours().numpy(), loop())
-        slow, fast = best_times([loop, ours], repeats if plain is vector_coverage else 1)
+        slow, fast = best_times([loop, ours], rounds)
         found.append(dict(name=f"coverage order of {batch} images of {n} patches: batched against NumPy, {text}", plain=slow, ours=fast, goal=5))
     return found
 
-def bench_dependencies(repeats, device="cpu"):
+def bench_dependencies(rounds, device="cpu"):
     "All targets at once against the loop over targets that CoMAE's definition reads like, for each of which the images are one batch."
     from cop.comae import CoMAE
     torch.manual_seed(0)
@@ -89,7 +88,7 @@ def bench_dependencies(repeats, device="cpu"):
             with torch.inference_mode():
                 return torch.cat([model.select(tokens, torch.full((images, 1), n, device=device)) for n in range(model.n_tokens)], dim=1)
         torch.testing.assert_close(model.dependencies(tokens), loop(), atol=1e-5, rtol=0)
-        slow, fast = best_times([loop, lambda: model.dependencies(tokens)], 4*repeats, device)
+        slow, fast = best_times([loop, lambda: model.dependencies(tokens)], 4*rounds, device)
         found.append(dict(name=f"dependencies of {images} image(s) of {model.n_tokens} patches on {device}: all targets against one by one",
                           plain=slow, ours=fast, goal=goal))
     return found
@@ -106,16 +105,19 @@ def hardware():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT/"runs"/"bench.json", help="the JSON file to write")
-    parser.add_argument("--quick", action="store_true", help="time everything once only")
+    parser.add_argument("--quick", action="store_true", help="time everything twice only")
+    parser.add_argument("--threads", type=int, help="threads that PyTorch uses; 1 where other work keeps the machine busy")
     args = parser.parse_args()
     sys.path.insert(0, str(ROOT))
-    repeats, here = 1 if args.quick else 3, hardware()
+    rounds = 2 if args.quick else 10
+    if args.threads: torch.set_num_threads(args.threads)
+    here = hardware()
     print(", ".join(f"{k} {v}" for k, v in here.items()), flush=True)
     tasks = [bench_pagerank, bench_coverage, bench_dependencies]
     if torch.cuda.is_available(): tasks.append(lambda r: bench_dependencies(r, "cuda"))
     results = []
     for task in tasks:
-        for r in task(repeats):
+        for r in task(rounds):
             r["ratio"] = r["plain"]/r["ours"]
             results.append(r)
             verdict = "" if r["ratio"] >= r["goal"] else f"   below the goal of {r['goal']:g}"

@@ -79,7 +79,7 @@ def fill(venv):
         if subprocess.call([sys.executable, "-m", "venv", "--clear", str(venv)]):
             sys.exit("could not create %s: on Debian and Ubuntu, `apt install python3-venv` adds what is missing" % venv)
         started.touch()
-    how_much = "about 5.5 GB, a few minutes" if broken else "only what is missing"
+    how_much = "about 6 GB, a few minutes" if broken else "only what is missing"
     print("installing what settings.ini asks for, in the versions of constraints.txt: %s; details in %s" % (how_much, log), flush=True)
     install = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off",
                "-c", "constraints.txt", "-e", ".[dev]"]
