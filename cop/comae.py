@@ -37,7 +37,7 @@ def inject_noise(
     share = keep_share(weights, sigma)[..., None]
     return share*tokens + (1 - share)*noise
 
-# %% ../nbs/04_comae.ipynb #c02a31db
+# %% ../nbs/04_comae.ipynb #900d894f
 def rotary_angles(
     grid:tuple[int,int], # rows, columns
     channels:int, # of a head, a multiple of 4
@@ -58,25 +58,26 @@ class Block(nn.Module):
         self.query, self.key_value, self.out = nn.Linear(width, width), nn.Linear(width, 2*width), nn.Linear(width, width)
         self.mlp = nn.Sequential(nn.Linear(width, 4*width), nn.GELU(), nn.Linear(4*width, width))
 
-    def forward(self, x:Tensor, turn:Tensor, first_only:bool=False) -> Tensor: # (S, L, W), (2, S, 1, L, channels/2)
+    def forward(self, x:Tensor, turn:Tensor, first_only:bool=False) -> Tensor: # (S, L, W), (S, L, 1, channels/2)
         h, (s, l, w) = self.norm1(x), x.shape
         if first_only: x = x[:, :1]
-        split = lambda t: t.view(s, -1, self.heads, w//self.heads).transpose(1, 2)
+        split = lambda t: t.view(s, -1, self.heads, w//self.heads)
         key, value = self.key_value(h).chunk(2, dim=-1)
-        query = rotate(split(self.query(h[:, :x.shape[1]])), turn[:, :, :, :x.shape[1]])
-        h = F.scaled_dot_product_attention(query, rotate(split(key), turn), split(value))
-        x = x + self.out(h.transpose(1, 2).reshape(s, -1, w))
+        query = rotate(split(self.query(h[:, :x.shape[1]])), turn[:, :x.shape[1]])
+        heads_first = (t.transpose(1, 2) for t in (query, rotate(split(key), turn), split(value)))
+        h = F.scaled_dot_product_attention(*heads_first).transpose(1, 2).reshape(s, -1, w)
+        x = x + self.out(h)
         return x + self.mlp(self.norm2(x))
 
 def rotate(
-    x:Tensor, # (S, heads, L, channels)
-    turn:Tensor, # (2, S, 1, L, channels // 2) cosines and sines
-)->Tensor: # (S, heads, L, channels)
-    "Turn pairs of channels by their angle."
-    a, b = x.chunk(2, dim=-1); cos, sin = turn
-    return torch.cat([a*cos - b*sin, a*sin + b*cos], dim=-1)
+    x:Tensor, # (S, L, heads, channels)
+    turn:Tensor, # (S, L, 1, channels // 2) complex, e^{iθ}
+)->Tensor: # (S, L, heads, channels)
+    "Turn channel c and channel c + channels/2, taken as a complex number, by their angle; the two then lie side by side."
+    a, b = x.float().chunk(2, dim=-1)
+    return torch.view_as_real(torch.complex(a, b)*turn).flatten(-2).to(x.dtype)
 
-# %% ../nbs/04_comae.ipynb #cc12fc8a
+# %% ../nbs/04_comae.ipynb #01fd6021
 class Reader(nn.Module):
     "A transformer over [first token, the others] that returns the first token's state."
     def __init__(self,
@@ -100,7 +101,7 @@ class Reader(nn.Module):
 
     def forward(self, others:Tensor, targets:Tensor) -> Tensor: # (S, N − 1, D), (S,) → (S, W)
         first = self.first.expand(len(targets), -1) if self.target is None else self.first + self.target[targets]
-        x, turn = torch.cat([first[:, None], self.embed(others)], dim=1), self.turn[:, targets, None]
+        x, turn = torch.cat([first[:, None], self.embed(others)], dim=1), torch.complex(*self.turn[:, targets, :, None])
         for block in self.blocks[:-1]: x = block(x, turn)
         return self.norm(self.blocks[-1](x, turn, first_only=True))[:, 0]
 
@@ -238,13 +239,13 @@ def losses(self:CoMAE,
 
 CoMAE._without, CoMAE.select, CoMAE.reconstruct, CoMAE.losses = _without, select, reconstruct, losses
 
-# %% ../nbs/04_comae.ipynb #aede5632
+# %% ../nbs/04_comae.ipynb #c8c4421d
 def default_chunk(
     model:CoMAE, # on the device where it will run
 )->int: # (image, target) sequences
-    "Sequences that run at once: about 1 MiB of token states on a CPU (its cache), 256 MiB on a GPU."
+    "Sequences that run at once: about 0.5 MiB of token states on a CPU (its cache), 256 MiB on a GPU."
     state = model.n_tokens*model.encoder.first.numel()*4
-    return max(8, (2**20 if model.others.device.type == "cpu" else 2**28)//state)
+    return max(8, (2**19 if model.others.device.type == "cpu" else 2**28)//state)
 
 @torch.inference_mode()
 def dependencies(self:CoMAE,
