@@ -166,12 +166,15 @@ class PixelPatches(Tokenizer):
         x = x.reshape(-1, h, w, self.channels, p, p).permute(0, 3, 1, 4, 2, 5)
         return ((x + 1)*127.5).round().clamp(0, 255).to(torch.uint8).reshape(-1, self.channels, h*p, w*p)
 
-# %% ../nbs/01_tokens.ipynb #4d2da561
+# %% ../nbs/01_tokens.ipynb #2bc7f434
+def _batches(images:Tensor) -> tuple[Tensor,...]: # images in parts of about 32 MiB as float64
+    return images.split(max(1, 2**22//images[0].numel()))
+
 def _fit_pixels(cls, images:Tensor, patch_size:int, **config) -> PixelPatches:
     if images.ndim != 4 or not len(images): raise ValueError(f"images are {tuple(images.shape)}; a tokenizer is fitted on (batch, C, H, W) with at least one image")
     tok = cls(patch_size=patch_size, image_size=tuple(images.shape[2:]), channels=images.shape[1], **config)
     n = total = square = 0
-    for batch in images.split(1024): # sums in float64, so that the batches do not matter
+    for batch in _batches(images): # sums in float64, so that the batches do not matter
         x = tok.cut(batch).double().flatten(0, 1)
         n, total, square = n + len(x), total + x.sum(0), square + (x*x).sum(0)
     mean = total/n
@@ -219,7 +222,7 @@ class PCAPatches(PixelPatches):
         "The patches that the kept components describe; what was cut is taken as its mean."
         return super().decode(check_tokens(tokens, self.n_tokens, self.dim)*self.scale @ self.components.T)
 
-# %% ../nbs/01_tokens.ipynb #be59a027
+# %% ../nbs/01_tokens.ipynb #eaaa52ed
 def _fit_pca(cls,
     images:Tensor, # uint8 (B, C, H, W), the training set
     n_components:int, # numbers a token
@@ -228,17 +231,15 @@ def _fit_pca(cls,
 )->PCAPatches: # a fitted tokenizer
     "Fit means, deviations and components on training images."
     tok = _fit_pixels(cls, images, patch_size, n_components=n_components, whiten=whiten)
-    moment = total = 0
-    for batch in images.split(1024): # second moments (N, D, D) of each position, in float64
-        x = PixelPatches.encode(tok, batch).double().transpose(0, 1)
-        moment, total = moment + x.mT @ x, total + x.sum(1)
-    mean = total/len(images)
-    variance, vectors = _principal_components(moment.mean(0)/len(images) - mean.mean(0)[:, None]*mean.mean(0))
+    tokens = lambda: (PixelPatches.encode(tok, batch).double() for batch in _batches(images))
+    second = mean = 0
+    for x in tokens(): second, mean = second + torch.einsum("bnd,bne->de", x, x), mean + x.sum(0)/len(images) # (D, D), (N, D)
+    pooled = mean.mean(0)
+    variance, vectors = _principal_components(second/(len(images)*len(mean)) - pooled[:, None]*pooled)
     tok.components.copy_(vectors[:, :n_components])
     if whiten: tok.scale.copy_(variance[:n_components].sqrt().clamp(min=1e-3))
     cut = vectors[:, n_components:]
-    own = moment/len(images) - mean[:, :, None]*mean[:, None] # covariance of each position
-    tok.cut_variance.copy_(torch.einsum("dk,nde,ek->nk", cut, own, cut).clamp(min=0))
+    tok.cut_variance.copy_(sum(((x - mean) @ cut).square().sum(0) for x in tokens())/len(images))
     return tok
 
 PCAPatches.fit = classmethod(_fit_pca)
