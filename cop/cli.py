@@ -44,7 +44,7 @@ def one_line_errors(
             except _EXPECTED as e: say(one_line(e)); raise SystemExit(1)
     return run
 
-# %% ../nbs/13_cli.ipynb #795a6e8f
+# %% ../nbs/13_cli.ipynb #9a4ee8f0
 _FIT_NUMBERS = 2**26 # pixel values that a tokenizer is fitted on at most; about 1.3 GB while that lasts
 
 def fit_tokenizer(
@@ -72,11 +72,11 @@ def train_comae(
     patch_size:int=4, # pixels, both sides of a patch; must divide the image's sides
     tokenizer:str="pca", # how patches become tokens: pixel (all their numbers) or pca (their principal components)
     components:int=4, # pca: numbers a token, 1 … channels · patch_size²
-    encoder_width:int=64, # channels of the selecting transformer, a multiple of 4 × heads
-    encoder_depth:int=12, # its blocks
+    encoder_width:int=32, # channels of the selecting transformer, a multiple of 4 × heads (the paper: 64)
+    encoder_depth:int=4, # its blocks (the paper: 12)
     encoder_heads:int=4, # its attention heads
-    decoder_width:int=256, # channels of the reconstructing transformer
-    decoder_depth:int=12, # its blocks
+    decoder_width:int=64, # channels of the reconstructing transformer (the paper: 256)
+    decoder_depth:int=4, # its blocks (the paper: 12)
     decoder_heads:int=4, # its attention heads
     targets:int=8, # hidden patches of an image in a step, 2 … N
     sigma:float=.3, # width of the noise gate, > 0
@@ -103,7 +103,7 @@ def train_comae(
     _comae.train_comae(images, fit_tokenizer(images, tokenizer, patch_size, components), out, comae=model, training=training, resume=resume)
     print(f"{out}: model/ and tokenizer/ can be given to cop_order --model {out}")
 
-# %% ../nbs/13_cli.ipynb #1df95adf
+# %% ../nbs/13_cli.ipynb #414a02bf
 def _load_run(model:str|None) -> tuple[_comae.CoMAE,Tokenizer,str]: # model, tokenizer, digest of the weights
     "What `cop_train_comae` left in a folder, or a line that says what to run."
     if not model: raise ValueError("--model is missing: train one with cop_train_comae --source … --out runs/mine, then pass --model runs/mine")
@@ -145,7 +145,7 @@ def order(
     skip_errors:bool=False, # files: leave out and count those that cannot be read
     limit:int|None=None, # order only so many images, the first
     batch:int=8, # images decoded and ordered at once
-    chunk:int|None=None, # (image, target) sequences that CoMAE runs at once (default: about 2 MiB of states on a CPU)
+    chunk:int|None=None, # (image, target) sequences that CoMAE runs at once (default: about 0.5 MiB of states on a CPU)
     shard_size:int=64, # orders a shard: what an interruption can lose
     sheet:int=12, # images on the contact sheet; 0: no sheet
     device:str|None=None, # cpu, cuda, mps (default: cuda if there is one, else cpu)
