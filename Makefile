@@ -14,7 +14,7 @@ help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 	@echo
 	@echo "The first call creates $(or $(VENV),.venv) and installs PyTorch and the rest there, about 6 GB. Other ways:"
-	@echo "  make test PYTHON=python3.12    create the environment with that Python (3.11 is tested, 3.12 should do as well)"
+	@echo "  make test PYTHON=python3.12    create the environment with that Python (3.11 and 3.12 are tested)"
 	@echo "  make test VENV=/path/to/env    put the environment elsewhere"
 	@echo "  make test VENV=                use the active environment as it is, with its own PyTorch (2.11 or newer);"
 	@echo "                                 'pip install -e \".[dev]\"' adds what it lacks and leaves PyTorch alone"

@@ -44,7 +44,7 @@ def one_line_errors(
             except _EXPECTED as e: say(one_line(e)); raise SystemExit(1)
     return run
 
-# %% ../nbs/13_cli.ipynb #9a4ee8f0
+# %% ../nbs/13_cli.ipynb #ea3c53c3
 _FIT_NUMBERS = 2**26 # pixel values that a tokenizer is fitted on at most; about 1.3 GB while that lasts
 
 def fit_tokenizer(
@@ -59,6 +59,7 @@ def fit_tokenizer(
     some = images.images(torch.linspace(0, len(images) - 1, min(len(images), max(64, _FIT_NUMBERS//numbers))).long())[0]
     return PixelPatches.fit(some, patch_size) if kind == "pixel" else PCAPatches.fit(some, components, patch_size)
 
+# %% ../nbs/13_cli.ipynb #95ee3bfb
 @call_parse
 @one_line_errors
 def train_comae(
@@ -103,7 +104,7 @@ def train_comae(
     _comae.train_comae(images, fit_tokenizer(images, tokenizer, patch_size, components), out, comae=model, training=training, resume=resume)
     print(f"{out}: model/ and tokenizer/ can be given to cop_order --model {out}")
 
-# %% ../nbs/13_cli.ipynb #414a02bf
+# %% ../nbs/13_cli.ipynb #632f770d
 def _load_run(model:str|None) -> tuple[_comae.CoMAE,Tokenizer,str]: # model, tokenizer, digest of the weights
     "What `cop_train_comae` left in a folder, or a line that says what to run."
     if not model: raise ValueError("--model is missing: train one with cop_train_comae --source … --out runs/mine, then pass --model runs/mine")
@@ -132,6 +133,7 @@ def order_batch(
     if method not in METHODS: return baseline_orders(images, tokenizer.patch_size, seed, index)[method].cpu()
     return collapse_order(net.dependencies(tokenizer.encode(images), chunk), method).cpu()
 
+# %% ../nbs/13_cli.ipynb #c5685d85
 @call_parse
 @one_line_errors
 def order(
@@ -169,6 +171,7 @@ def order(
     if sheet: _write_sheet(Path(out)/"contact_sheet.png", images, store, torch.linspace(0, n - 1, min(sheet, n)).long())
     print(f"{out}: orders of {len(store):,} images on a grid of {store.grid[0]} × {store.grid[1]}" + (f"; {len(images.skipped)} files could not be read" if images.skipped else ""))
 
+# %% ../nbs/13_cli.ipynb #d58d4d07
 def _append_shard(store:OrderStore, images:ImageSet, stop:int, batch:int, rank, bar:tqdm):
     "Order the images from where the store ends up to `stop`, as one shard."
     parts, start = [], len(store)

@@ -54,7 +54,7 @@ def demo_orders(
     orders = {**{k: o.expand(len(A), -1) for k, o in exact.items()}, **{m: collapse_order(A, m) for m in METHODS}, **baseline_orders(images, patch_size, seed, index)}
     return {k: orders[k] for k in ORDERS}
 
-# %% ../nbs/12_report.ipynb #9e4c6997
+# %% ../nbs/12_report.ipynb #64d501a0
 def spread(
     order:Tensor, # (B, N)
     grid:tuple[int,int], # rows, columns
@@ -86,6 +86,7 @@ def judge_orders(
         rows[name] = {"area": float(area(curve).mean()), "gap_closed": gap.value, "ci": [gap.low, gap.high], "spread": spread(orders[name], grid)}
     return curves, reference, rows
 
+# %% ../nbs/12_report.ipynb #29bad12a
 def verdict(row:dict) -> int: # 0 better than random, 1 no difference shown, 2 worse
     "The sign of a gap, when its interval tells."
     return 0 if row["ci"][0] > 0 else 2 if row["ci"][1] < 0 else 1
@@ -111,7 +112,7 @@ def gap_table(rows:dict[str,dict]) -> str: # one line an order, the best first
         lines.append(f"{ORDERS[name][0]:<26}{r['area']:8.0f}  {r['gap_closed']:+10.2f}  [{r['ci'][0]:+6.2f}, {r['ci'][1]:+6.2f}]  {('better', 'no difference shown', 'worse')[verdict(r)]}")
     return "\n".join(lines)
 
-# %% ../nbs/12_report.ipynb #3c22f92f
+# %% ../nbs/12_report.ipynb #d36a74d5
 _INK = "#010203" # stands for the page's text colour until the SVG is written
 _PAGE_STYLE = {k: _INK for k in ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")}
 
@@ -134,6 +135,7 @@ def image_uri(image:Tensor) -> str: # uint8 (C, H, W) → a data: address
     Image.fromarray(as_rgb(image)).save(buffer := io.BytesIO(), "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
+# %% ../nbs/12_report.ipynb #e3e0e0bc
 def result_rows(rows:dict[str,dict]) -> str: # <tr> elements
     "The table of the page, the best first."
     out = []
@@ -161,7 +163,7 @@ def static_score(rows:dict[str,dict]) -> str: # a sentence
     return (f"On the judge's own graph, as good as a graph of pairs can be, PageRank {says(r)}; its first quarter of patches lie {r['spread']:.2f} patches apart, "
             f"those of CoMAE's PageRank {rows['pagerank']['spread']:.2f}, those of random orders {chance['spread']:.2f}{lesson}")
 
-# %% ../nbs/12_report.ipynb #43a7cd1e
+# %% ../nbs/12_report.ipynb #17b4c68a
 _PLAY = ("pagerank", "coverage", "random", "greedy")
 
 def play_data(
@@ -176,6 +178,7 @@ def play_data(
         {"src": image_uri(im), "caption": c, "orders": [orders[k][b].tolist() for k in _PLAY], "nats": [curves[k][b].round().long().tolist() for k in _PLAY]}
         for b, (im, c) in enumerate(zip(images, captions))]})
 
+# %% ../nbs/12_report.ipynb #8a961a4d
 _SCRIPT = """
 const data = JSON.parse(document.getElementById("play-data").textContent), [h, w] = data.grid, n = h*w;
 const box = document.getElementById("play"), slider = document.getElementById("seen"), count = document.getElementById("count");
@@ -336,7 +339,7 @@ def report_pictures(r:dict) -> dict[str,str]: # SVG by name
             "gaps": figure_svg(lambda: plot_gaps({labels[k]: (v["gap_closed"], *v["ci"]) for k, v in ranked.items()}), "gap closed by each order, with intervals; the table below has the numbers", "gaps"),
             **{f"{k}_sheet": _sheet(r["images"][pick], r["orders"][k][pick], r["grid"], [r["captions"][i] for i in pick], k) for k in ("pagerank", "coverage")}}
 
-# %% ../nbs/12_report.ipynb #549667c0
+# %% ../nbs/12_report.ipynb #f972d83e
 _MODEL = dict(encoder_width=32, encoder_depth=4, encoder_heads=2, decoder_width=64, decoder_depth=4, decoder_heads=4, targets=8)
 _COMPONENTS, _PATCH, _BATCH = 4, 4, 16 # principal components a token, pixels, images a step
 
@@ -353,6 +356,7 @@ def _started(out:Path, settings:dict, fresh:bool) -> dict|None: # the report of 
     report = json.loads((out/"report.json").read_text()) if (out/"report.json").exists() else None
     return report if report and report["comae"]["step"] >= settings["steps"] else None # one that the clock stopped goes on
 
+# %% ../nbs/12_report.ipynb #7b3e861c
 def demo(
     out:str|Path="runs/demo", # folder to write
     minutes:float=3., # training stops after this time, > 0
