@@ -133,7 +133,7 @@ def order_batch(
     if method not in METHODS: return baseline_orders(images, tokenizer.patch_size, seed, index)[method].cpu()
     return collapse_order(net.dependencies(tokenizer.encode(images), chunk), method).cpu()
 
-# %% ../nbs/13_cli.ipynb #c5685d85
+# %% ../nbs/13_cli.ipynb #3b7eeb78
 @call_parse
 @one_line_errors
 def order(
@@ -155,8 +155,9 @@ def order(
 ):
     "Order the patches of images, most worth seeing first. Interrupt it at any time; the same command goes on where it stopped."
     if method not in TRACKS: raise ValueError(f"there is no method {method!r}; choose one of {', '.join(TRACKS)}")
-    for name, value in (("batch", batch), ("shard_size", shard_size), ("limit", 1 if limit is None else limit)):
+    for name, value in (("batch", batch), ("shard_size", shard_size), ("limit", 1 if limit is None else limit), ("chunk", 1 if chunk is None else chunk)):
         if value < 1: raise ValueError(f"{name} is {value}; it must be at least 1")
+    if sheet < 0: raise ValueError(f"sheet is {sheet}; it must be at least 0, which makes no contact sheet")
     net, tokenizer, digest = _load_run(model)
     named = not Path(source).is_dir()
     images = load_images(source, split or ("val" if source == "imagenet" else "test" if named else "all"), root, image_size=image_size,
@@ -184,7 +185,7 @@ def _write_sheet(path:Path, images:ImageSet, store:OrderStore, index:Tensor):
     names = [Path(images.files[i]).name[-24:] if images.files else f"image {i}" for i in index.tolist()]
     contact_sheet(images.images(index)[0], store.orders(index), store.grid, captions=names).savefig(path, dpi=150, facecolor="white")
 
-# %% ../nbs/13_cli.ipynb #c23fa3c3
+# %% ../nbs/13_cli.ipynb #e28893e1
 @call_parse
 @one_line_errors
 def demo(
@@ -197,4 +198,4 @@ def demo(
 ):
     "Train a small CoMAE on the embedded images, order held-out ones, and write a page about what the orders are worth."
     summary = _report.demo(out, minutes, steps, images, seed, fresh)
-    print(f"\n{_report.gap_table(summary['orders'])}\n\nreport: {Path(out)/'report.html'}")
+    print("\n" + "\n\n".join(x for x in (_report.gap_table(summary["orders"]), summary["caution"], f"report: {Path(out)/'report.html'}") if x))

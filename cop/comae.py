@@ -7,8 +7,8 @@ __all__ = ['keep_share', 'inject_noise', 'rotary_angles', 'Block', 'rotate', 'Re
            'contrastive_loss', 'CoMAE', 'Selector', 'Reconstructor', 'select', 'reconstruct', 'losses', 'default_chunk',
            'dependencies', 'comae_loss', 'random_flip', 'train_comae']
 
-# %% ../nbs/04_comae.ipynb #29ccc95d
-import math, os
+# %% ../nbs/04_comae.ipynb #e3e8c919
+import inspect, math, os
 from pathlib import Path
 from typing import NamedTuple
 import torch
@@ -77,7 +77,7 @@ def rotate(
     a, b = x.float().chunk(2, dim=-1)
     return torch.view_as_real(torch.complex(a, b)*turn).flatten(-2).to(x.dtype)
 
-# %% ../nbs/04_comae.ipynb #01fd6021
+# %% ../nbs/04_comae.ipynb #dec1030c
 class Reader(nn.Module):
     "A transformer over [first token, the others] that returns the first token's state."
     def __init__(self,
@@ -90,7 +90,7 @@ class Reader(nn.Module):
     ):
         super().__init__()
         n = grid[0]*grid[1]
-        if width % heads: raise ValueError(f"width {width} cannot be divided into {heads} heads")
+        if width % heads: raise ValueError(f"width {width} cannot be divided into {heads} heads of a multiple of 4 channels; use a multiple of {4*heads}, such as {4*heads*max(1, round(width/4/heads))}")
         self.embed, self.first = nn.Linear(dim, width), nn.Parameter(torch.zeros(width))
         self.target = nn.Parameter(.02*torch.randn(n, width)) if knows_target else None # q_n
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
@@ -131,7 +131,7 @@ def contrastive_loss(
     logits = w @ w.mT/temperature
     return F.cross_entropy(logits.flatten(0, 1), torch.arange(w.shape[1], device=w.device).repeat(len(w)))
 
-# %% ../nbs/04_comae.ipynb #ed244a34
+# %% ../nbs/04_comae.ipynb #4c2f4082
 class CoMAE(Pretrained):
     "Collapse Masked Autoencoder (Sec. 3.1, Fig. 10)."
     def __init__(self,
@@ -158,6 +158,7 @@ class CoMAE(Pretrained):
         if squash not in ("shifted", "clipped"): raise ValueError(f"squash is 'shifted' or 'clipped', not {squash!r}")
         if reduction not in ("mean", "sum"): raise ValueError(f"reduction is 'mean' or 'sum', not {reduction!r}")
         if not 2 <= targets <= self.n_tokens: raise ValueError(f"targets is {targets}; it must lie between 2 and the {self.n_tokens} tokens of the grid")
+        if contrastive_weight < 0 or budget_weight < 0: raise ValueError(f"contrastive_weight is {contrastive_weight} and budget_weight {budget_weight}; both must be at least 0")
         if sigma <= 0: raise ValueError(f"sigma is {sigma}; it must be positive")
         self.sigma, self.squash, self.targets, self.reduction = sigma, squash, targets, reduction
         self.contrastive_weight, self.budget_weight, self.temperature_range = contrastive_weight, budget_weight, tuple(temperature_range)
@@ -239,7 +240,7 @@ def losses(self:CoMAE,
 
 CoMAE._without, CoMAE.select, CoMAE.reconstruct, CoMAE.losses = _without, select, reconstruct, losses
 
-# %% ../nbs/04_comae.ipynb #c8c4421d
+# %% ../nbs/04_comae.ipynb #ed6cf973
 def default_chunk(
     model:CoMAE, # on the device where it will run
 )->int: # (image, target) sequences
@@ -255,7 +256,7 @@ def dependencies(self:CoMAE,
 )->Tensor: # A (B, N, N) in [0, 1]: how much target i (row) relies on source j (column); the diagonal is 0
     "The dependency matrix of every image. Raises ValueError on NaN or tokens of another grid."
     check_tokens(tokens, self.n_tokens, self.dim)
-    chunk = chunk or default_chunk(self)
+    if chunk is None: chunk = default_chunk(self)
     if chunk < 1: raise ValueError(f"chunk is {chunk}; it counts (image, target) sequences and must be at least 1")
     pair = torch.arange(len(tokens)*self.n_tokens, device=tokens.device)
     image, target = pair//self.n_tokens, pair % self.n_tokens
@@ -265,7 +266,7 @@ def dependencies(self:CoMAE,
 
 CoMAE.dependencies = dependencies
 
-# %% ../nbs/04_comae.ipynb #f9c1daba
+# %% ../nbs/04_comae.ipynb #2e767b51
 def comae_loss(
     tokenizer:Tokenizer, # fitted; images become tokens on the device
 ):
@@ -295,6 +296,9 @@ def train_comae(
 )->CoMAE: # in evaluation mode, with the averaged weights if the training keeps them
     "Train a CoMAE, alternating between encoder and decoder; saves model and tokenizer under `out`."
     training, out = training or TrainingConfig(), Path(out)
+    if not isinstance(training, TrainingConfig): raise TypeError(f"training is a {type(training).__name__}; pass TrainingConfig(steps=…, batch_size=…, lr=…)")
+    fields = list(inspect.signature(CoMAE.__init__).parameters)[3:]
+    if unknown := set(comae or ()) - set(fields): raise ValueError(f"CoMAE has no field {', '.join(sorted(unknown))}; it has {', '.join(fields)} (steps and the like belong to training=TrainingConfig(…))")
     torch.manual_seed(training.seed)
     model = CoMAE(tokenizer.grid, tokenizer.dim, **(comae or {}))
     model = train(model, comae_loss(tokenizer), images, training, out, augment=random_flip if flip else None,

@@ -190,7 +190,7 @@ def read_image(
     x = torch.from_numpy(np.array(im))
     return x[None] if mode == "L" else x.permute(2, 0, 1).contiguous()
 
-# %% ../nbs/00_data.ipynb #013b26dc
+# %% ../nbs/00_data.ipynb #a55cf130
 def _in_test(name:str, fraction:float) -> bool:
     return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32 < fraction
 
@@ -201,6 +201,7 @@ def _find_files(
 )->tuple[Path,list[str]]: # the folder looked at, sorted names relative to it
     "The image files of a folder's split."
     if not folder.is_dir(): raise FileNotFoundError(f"there is no folder {folder}")
+    if split not in ("train", "test", "val", "all"): raise ValueError(f"a folder has no split {split!r}; choose all, train, test or val")
     own = [s for s in ("train", "test", "val") if (folder/s).is_dir()]
     if own and split != "all":
         if split not in own: raise ValueError(f"{folder} has the splits {own}, not {split!r}")
@@ -227,7 +228,7 @@ def _folder_set(folder:Path, split:str, image_size:int|None, mode:str, skip_erro
     labels = [classes.index(n.rsplit("/", 1)[0]) if "/" in n else -1 for n in names]
     return ImageSet(lambda i: read(names[i]), labels, classes, folder.name, names, skipped)
 
-# %% ../nbs/00_data.ipynb #ce52797b
+# %% ../nbs/00_data.ipynb #07904de3
 SOURCES = ("fashion-mnist-10k", "fashion-mnist", "cifar10", "imagenet")
 
 def load_images(
@@ -251,6 +252,7 @@ def load_images(
         c = _torchvision_set("CIFAR10", root, download, train=split == "train")
         return ImageSet(torch.from_numpy(c.data).permute(0, 3, 1, 2).contiguous(), c.targets, c.classes, f"cifar10 {split}")
     if source == "imagenet": return _imagenet(root, split, image_size, mode)
+    if image_size is not None and image_size < 1: raise ValueError(f"image_size is {image_size}; it must be at least 1 pixel")
     if mode not in ("RGB", "L"): raise ValueError(f"mode is 'RGB' or 'L', not {mode!r}")
     if not Path(source).is_dir():
         raise FileNotFoundError(f"there is no folder {source}, and it is none of the sets {', '.join(SOURCES)}")

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['ORDERS', 'demo_orders', 'spread', 'judge_orders', 'verdict', 'reason', 'gap_table', 'figure_svg', 'image_uri',
-           'result_rows', 'says', 'headline', 'static_score', 'play_data', 'report_pictures', 'demo', 'half_known',
-           'report_page']
+           'result_rows', 'says', 'headline', 'static_score', 'play_data', 'report_pictures', 'demo', 'caution',
+           'half_known', 'report_page']
 
-# %% ../nbs/12_report.ipynb #9fb4469f
+# %% ../nbs/12_report.ipynb #337503a5
 import base64, html, io, json, os, platform, re, shutil, string, time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -22,7 +22,7 @@ from .entropy import GaussianTokens, area, gap_closed
 from .order import METHODS, TRACKS, baseline_orders, collapse_order, kendall_tau, random_order, save_orders
 from .plots import as_rgb, contact_sheet, plot_curves, plot_dependencies, plot_gaps, plot_rank_maps, plot_training
 from .tokens import PCAPatches
-from .training import TrainingConfig, read_metrics
+from .training import TrainingConfig, list_checkpoints, read_metrics
 
 # %% ../nbs/12_report.ipynb #3c0c9ada
 ORDERS = { # name: label, what it looks at, what it is
@@ -178,7 +178,7 @@ def play_data(
         {"src": image_uri(im), "caption": c, "orders": [orders[k][b].tolist() for k in _PLAY], "nats": [curves[k][b].round().long().tolist() for k in _PLAY]}
         for b, (im, c) in enumerate(zip(images, captions))]})
 
-# %% ../nbs/12_report.ipynb #8a961a4d
+# %% ../nbs/12_report.ipynb #785b5756
 _SCRIPT = """
 const data = JSON.parse(document.getElementById("play-data").textContent), [h, w] = data.grid, n = h*w;
 const box = document.getElementById("play"), slider = document.getElementById("seen"), count = document.getElementById("count");
@@ -200,7 +200,7 @@ function draw() {
     const g = q.c.getContext("2d"), s = 280, order = d.orders[i];
     g.imageSmoothingEnabled = false; g.fillStyle = "#8b929c"; g.fillRect(0, 0, s, s);
     for (let j = 0; j < k; j++) {
-      const y = Math.floor(order[j]/w), x = order[j] % w, pw = p.width/w, ph = p.height/h;
+      const y = Math.floor(order[j]/w), x = order[j] % w, pw = p.naturalWidth/w, ph = p.naturalHeight/h;
       g.drawImage(p, x*pw, y*ph, pw, ph, x*s/w, y*s/h, s/w + .5, s/h + .5);
     }
     if (k > 0) { const y = Math.floor(order[k - 1]/w), x = order[k - 1] % w; g.strokeStyle = "#ffd166"; g.lineWidth = 4; g.strokeRect(x*s/w + 2, y*s/h + 2, s/w - 4, s/h - 4); }
@@ -356,7 +356,7 @@ def _started(out:Path, settings:dict, fresh:bool) -> dict|None: # the report of 
     report = json.loads((out/"report.json").read_text()) if (out/"report.json").exists() else None
     return report if report and report["comae"]["step"] >= settings["steps"] else None # one that the clock stopped goes on
 
-# %% ../nbs/12_report.ipynb #7b3e861c
+# %% ../nbs/12_report.ipynb #9abe8f5d
 def demo(
     out:str|Path="runs/demo", # folder to write
     minutes:float=3., # training stops after this time, > 0
@@ -379,7 +379,7 @@ def demo(
     index = torch.linspace(0, len(test) - 1, images).long()
     shown, labels = test.images(index)
     r = _measure(model, tokenizer, train.images()[0], shown, index, seed, progress)
-    r |= {"images": shown, "index": index.tolist(), "captions": [test.classes[c] for c in labels], "metrics": read_metrics(out/"comae"), "grid": tokenizer.grid,
+    r |= {"images": shown, "index": index.tolist(), "captions": [test.classes[c] for c in labels], "metrics": read_metrics(out/"comae"), "state": json.loads((list_checkpoints(out/"comae")[-1]/"state.json").read_text()), "grid": tokenizer.grid,
           "pick": [int((labels == c).nonzero()[0]) for c in labels.unique()][:9], "n_train": len(train), "steps": steps, "seed": seed}
     return _write(out, r, model)
 
@@ -392,13 +392,19 @@ def _measure(model:CoMAE, tokenizer:PCAPatches, train:Tensor, shown:Tensor, inde
     return {"A": A, "exact": judge.mutual_information(), "orders": orders, "curves": curves, "reference": reference, "rows": rows,
             "guess": float((tokens - tokens.mean((0, 1))).abs().mean())}
 
-# %% ../nbs/12_report.ipynb #ff7ef746
+# %% ../nbs/12_report.ipynb #dabf8c5f
 def _summary(r:dict, model:CoMAE) -> dict: # what report.json holds
-    last = r["metrics"][-1]
+    last = r["metrics"][-1] | {k: r["state"][k] for k in ("step", "seconds")} # the last line of metrics may be older
+    settings = {"steps": r["steps"], "images": len(r["images"]), "seed": r["seed"], "comae": _MODEL, "components": _COMPONENTS, "patch_size": _PATCH, "training images": r["n_train"]}
     return {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "comae": {**{k: v for k, v in last.items() if k != "lr"}, "parameters": sum(p.numel() for p in model.parameters())}, "orders": r["rows"],
-            "settings": {"steps": r["steps"], "images": len(r["images"]), "seed": r["seed"], "comae": _MODEL, "components": _COMPONENTS, "patch_size": _PATCH, "training images": r["n_train"]},
+            "settings": settings, "caution": caution(last, r["steps"], r["guess"]),
             "versions": {"python": platform.python_version(), "torch": torch.__version__, "processor": platform.machine(), "threads": torch.get_num_threads()}}
+
+def caution(comae:dict, steps:int, guess:float) -> str: # last metrics, steps planned, error of guessing the mean → a sentence, or nothing
+    "What to say when a training was too short for its graph to mean anything."
+    if comae["reconstruction"] >= .9*guess: return f"After {comae['step']:,} of {steps:,} training steps the network hardly predicts a patch better than its mean does: what its graph is worth says nothing about the method yet."
+    return f"The clock stopped the training at step {comae['step']:,} of {steps:,}: the graph is that of a half-trained network." if comae["step"] < steps else ""
 
 def half_known(curve:Tensor) -> int: # (R, N + 1) → patches
     "How many patches it takes until half of the uncertainty is gone, on average."
@@ -419,7 +425,7 @@ def report_page(r:dict, summary:dict) -> str: # HTML
     play = play_data(r["images"][few], {k: v[few] for k, v in r["orders"].items()}, {k: v[few] for k, v in r["curves"].items()}, [r["captions"][i] for i in few], r["grid"])
     stopped = "" if comae["step"] == r["steps"] else f" (the clock stopped it: {r['steps']:,} were planned)"
     seconds = comae["seconds"]
-    return _PAGE.substitute(report_pictures(r), style=_STYLE, script=_SCRIPT, play=play.replace("</", "<\\/"), headline=headline(rows), rows=result_rows(rows), cards=_cards(r),
+    return _PAGE.substitute(report_pictures(r), style=_STYLE, script=_SCRIPT, play=play.replace("</", "<\\/"), headline=f"{headline(rows)} <b>{summary['caution']}</b>", rows=result_rows(rows), cards=_cards(r),
         duration=f"{seconds:.0f} seconds" if seconds < 100 else f"{seconds/60:.1f} minutes", n_test=len(r["images"]), n_train=f"{r['n_train']:,}", n_tokens=n, others=n - 1, half=n//2, start=round(.22*n),
         parameters=f"{comae['parameters']:,}", steps=f"{comae['step']:,} training steps{stopped}", sequences=f"{comae['step']*_BATCH*_MODEL['targets']:,}", components=_COMPONENTS, patch=_PATCH,
         guess=f"{r['guess']:.2f}", level=f"{100*_LEVEL:.0f} %", max_entropy=f"{torch.tensor(n - 1.).log():.2f}", date=summary["date"].replace("T", ", ").replace("+00:00", " UTC"), settings=html.escape(json.dumps({k: summary[k] for k in ("settings", "comae", "versions")}, indent=1)),
