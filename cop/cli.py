@@ -185,13 +185,13 @@ def _write_sheet(path:Path, images:ImageSet, store:OrderStore, index:Tensor):
     names = [Path(images.files[i]).name[-24:] if images.files else f"image {i}" for i in index.tolist()]
     contact_sheet(images.images(index)[0], store.orders(index), store.grid, captions=names).savefig(path, dpi=150, facecolor="white")
 
-# %% ../nbs/13_cli.ipynb #e28893e1
+# %% ../nbs/13_cli.ipynb #9caa36de
 @call_parse
 @one_line_errors
 def demo(
     out:str="runs/demo", # folder of the report, the model and the orders
     minutes:float=3., # training stops after this time, > 0
-    steps:int=700, # training steps, if the time suffices
+    steps:int=1200, # training steps, if the time suffices
     images:int=100, # held-out images to order, 10 … 2,000
     seed:int=0, # of training and of the random orders
     fresh:bool=False, # remove the demo that out holds, and start anew

@@ -252,7 +252,7 @@ summary { cursor: pointer; } footer { color: var(--soft); font-size: .85rem; mar
   table, tbody, tr, th, td { display: block; } thead { display: none; } tr { border-top: 1px solid var(--line); padding: .7rem 0; } th, td { border: 0; padding: .1rem 0; } td::before { content: attr(data-name); } td small { display: inline; margin-left: .4rem; } td.sign small { display: block; margin: 0; } }
 """
 
-# %% ../nbs/12_report.ipynb #c00a1f61
+# %% ../nbs/12_report.ipynb #2913a733
 _PAGE = string.Template("""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>The collapse of patches: a demo</title><style>$style</style></head><body><main>
 <header><p class="kicker">The Collapse of Patches · a demo that ran on this machine</p>
@@ -301,7 +301,7 @@ $rows
 <li><code>nbs/04_comae.ipynb</code>: the model, each choice the paper leaves open, and what it changes. <code>nbs/05_graph.ipynb</code>: PageRank, its direction, and the assumption behind it.</li>
 <li><code>nbs/06_order.ipynb</code>: coverage and every baseline. <code>nbs/02_entropy.ipynb</code>: what is minimised, and why the area.</li>
 <li>Your own images: <pre>cop_train_comae --source my/images --image_size 256 --patch_size 16 --out runs/mine
-cop_order --source my/images --model runs/mine --out runs/mine/orders</pre></li>
+cop_order --source my/images --image_size 256 --model runs/mine --out runs/mine/orders</pre></li>
 <li>The paper: W. Guo, S. Mao, Z. Liang, H. Wang, W. Cai, <a href="https://arxiv.org/abs/2511.22281"><em>The Collapse of Patches</em></a>, arXiv 2511.22281.</li>
 </ul>
 <details><summary>Everything needed to repeat this</summary><pre>$settings</pre></details>
@@ -356,11 +356,11 @@ def _started(out:Path, settings:dict, fresh:bool) -> dict|None: # the report of 
     report = json.loads((out/"report.json").read_text()) if (out/"report.json").exists() else None
     return report if report and report["comae"]["step"] >= settings["steps"] else None # one that the clock stopped goes on
 
-# %% ../nbs/12_report.ipynb #9abe8f5d
+# %% ../nbs/12_report.ipynb #78377707
 def demo(
     out:str|Path="runs/demo", # folder to write
     minutes:float=3., # training stops after this time, > 0
-    steps:int=700, # training steps, if the time suffices, ≥ 1
+    steps:int=1200, # training steps, if the time suffices, ≥ 1
     images:int=100, # held-out images to order, 10 … 2,000
     seed:int=0, # of training and of the random orders
     fresh:bool=False, # remove the demo that `out` holds, and start anew?
