@@ -7,12 +7,12 @@ __all__ = ['keep_share', 'inject_noise', 'rotary_angles', 'Block', 'rotate', 'Re
            'contrastive_loss', 'CoMAE', 'Selector', 'Reconstructor', 'select', 'reconstruct', 'losses', 'default_chunk',
            'dependencies', 'comae_loss', 'random_flip', 'train_comae']
 
-# %% ../nbs/04_comae.ipynb #e3e8c919
-import inspect, math, os
+# %% ../nbs/04_comae.ipynb #66573171
+import inspect, math
 from pathlib import Path
-from typing import NamedTuple
 import torch
 import torch.nn.functional as F
+from accelerate import PartialState
 from torch import Tensor, nn
 from tqdm import tqdm
 from .data import ImageSet, flip_sample
@@ -37,7 +37,7 @@ def inject_noise(
     share = keep_share(weights, sigma)[..., None]
     return share*tokens + (1 - share)*noise
 
-# %% ../nbs/04_comae.ipynb #900d894f
+# %% ../nbs/04_comae.ipynb #2ed62c08
 def rotary_angles(
     grid:tuple[int,int], # rows, columns
     channels:int, # of a head, a multiple of 4
@@ -59,7 +59,7 @@ class Block(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(width, 4*width), nn.GELU(), nn.Linear(4*width, width))
 
     def forward(self, x:Tensor, turn:Tensor, first_only:bool=False) -> Tensor: # (S, L, W), (S, L, 1, channels/2)
-        h, (s, l, w) = self.norm1(x), x.shape
+        h, (s, _, w) = self.norm1(x), x.shape
         if first_only: x = x[:, :1]
         split = lambda t: t.view(s, -1, self.heads, w//self.heads)
         key, value = self.key_value(h).chunk(2, dim=-1)
@@ -266,7 +266,7 @@ def dependencies(self:CoMAE,
 
 CoMAE.dependencies = dependencies
 
-# %% ../nbs/04_comae.ipynb #2e767b51
+# %% ../nbs/04_comae.ipynb #5b57235d
 def comae_loss(
     tokenizer:Tokenizer, # fitted; images become tokens on the device
 ):
@@ -303,6 +303,6 @@ def train_comae(
     model = CoMAE(tokenizer.grid, tokenizer.dim, **(comae or {}))
     model = train(model, comae_loss(tokenizer), images, training, out, augment=random_flip if flip else None,
                   turns=("encoder", "decoder"), progress=progress, resume=resume)
-    if int(os.environ.get("RANK", 0)) == 0:
+    if PartialState().is_main_process:
         tokenizer.cpu().save_pretrained(out/"tokenizer"); model.save_pretrained(out/"model")
     return model

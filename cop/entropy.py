@@ -81,7 +81,7 @@ def _entropies(self, order:Tensor) -> Tensor: # (B, N) → (B, N, N) nats: [b, n
 
 GaussianTokens._conditional_covariances, GaussianTokens._entropies = _conditional_covariances, _entropies
 
-# %% ../nbs/02_entropy.ipynb #c0de0d98
+# %% ../nbs/02_entropy.ipynb #4afda0a8
 def residual_entropy(self:GaussianTokens,
     order:Tensor, # (B, N), first patch first
     tokens:Tensor|None=None, # ignored: this estimator is blind to values
@@ -90,12 +90,10 @@ def residual_entropy(self:GaussianTokens,
     "Residual entropy along each order (Definition 1)."
     order = check_order(order, self.n_tokens)
     per_order = 16*(self.n_tokens*self.dim)**2 # bytes of the largest tensors for one order
-    curve = []
-    for o in order.split(max(1, 2**28//per_order)): # bounded memory
-        h = self._entropies(o)
-        if targets is not None: h = h*targets.expand(len(order), -1)[len(curve):len(curve) + len(o)].gather(1, o)[:, :, None]
-        curve.extend(h.sum(1))
-    return torch.nn.functional.pad(torch.stack(curve), (0, 1))
+    counted = torch.ones_like(order) if targets is None else targets.expand(order.shape).gather(1, order)
+    parts = (x.split(max(1, 2**28//per_order)) for x in (order, counted)) # bounded memory
+    curve = torch.cat([(self._entropies(o)*c[:, :, None]).sum(1) for o, c in zip(*parts)])
+    return torch.nn.functional.pad(curve, (0, 1))
 
 def conditional_entropy(self:GaussianTokens,
     observed:Tensor, # (B, N) bool, True where a token is seen

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['splitmix64', 'hash_keys', 'keyed_uniform', 'keyed_normal', 'keyed_permutation', 'TrainingConfig', 'learning_rate',
-           'list_checkpoints', 'read_metrics', 'train']
+           'list_checkpoints', 'newest_checkpoint', 'read_metrics', 'train']
 
 # %% ../nbs/03_training.ipynb #a8006dc4
 import contextlib, hashlib, json, math, os, platform, shutil, signal, threading, time, warnings
@@ -274,7 +274,7 @@ def _save_checkpoint(out:Path, state:_State, run:dict, keep:int):
     _sync(temporary); os.replace(temporary, folder); _sync(folder.parent)
     for old in list_checkpoints(out)[:-keep]: shutil.rmtree(old)
 
-# %% ../nbs/03_training.ipynb #161ae999
+# %% ../nbs/03_training.ipynb #9be9c45e
 def _read_record(folder:Path) -> dict: # what state.json holds
     "Read and verify a checkpoint; ValueError says how it is damaged."
     try: record = json.loads((folder/"state.json").read_text())
@@ -285,8 +285,10 @@ def _read_record(folder:Path) -> dict: # what state.json holds
         if _digest(folder/name) != digest: raise ValueError(f"{name} was cut off or changed")
     return record
 
-def _newest_checkpoint(out:Path) -> tuple[Path,dict]|None: # folder and record; None if there is no checkpoint yet
-    "The newest checkpoint that is whole; damaged ones are set aside."
+def newest_checkpoint(
+    out:str|Path, # the folder of a run
+)->tuple[Path,dict]|None: # folder and what its state.json holds (step, seconds, config …); None if there is no checkpoint yet
+    "The newest checkpoint that is whole; damaged ones are set aside. ValueError if all are damaged."
     found = list_checkpoints(out)
     for folder in reversed(found):
         try: return folder, _read_record(folder)
@@ -301,7 +303,7 @@ def _resume(out:Path, state:_State, run:dict, resume:bool):
     "Take over the newest whole checkpoint of `out`, if there is one; ValueError if it is of another configuration."
     if not resume and (list_checkpoints(out) or (out/"metrics.jsonl").exists()):
         raise FileExistsError(f"{out} already holds a run: pass resume=True to go on with it, or another folder")
-    if not (newest := _newest_checkpoint(out)): return
+    if not (newest := newest_checkpoint(out)): return
     folder, record = newest
     old, new = ({**r["config"], **{k: r[k] for k in ("samples", "turns", "augment")}} for r in (record, run))
     for name in new:

@@ -5,10 +5,10 @@
 The wheel lands in a temporary folder that comes first on the path of a Python that ignores the working folder and PYTHONPATH; every module of
 cop/ must come from there, the commands must lead to functions, and the version must be that of settings.ini.
 """
-import configparser, json, os, shutil, subprocess, sys, tempfile
+import json, os, shutil, subprocess, sys, tempfile
 from pathlib import Path
+from run_tests import ROOT, settings
 
-ROOT = Path(__file__).resolve().parent.parent
 PROBE = """
 import importlib, json, sys
 from importlib.metadata import distribution
@@ -43,9 +43,7 @@ def build(tmp, isolated):
     return wheels[0]
 
 def main():
-    parser = configparser.ConfigParser(interpolation=None)
-    parser.read(ROOT/"settings.ini", encoding="utf-8")
-    cfg = parser["DEFAULT"]
+    cfg = settings()
     modules = ["cop"] + [f"cop.{p.stem}" for p in sorted((ROOT/"cop").glob("*.py")) if p.stem != "__init__"]
     with tempfile.TemporaryDirectory() as d:
         tmp = Path(d).resolve()
