@@ -266,7 +266,7 @@ def dependencies(self:CoMAE,
 
 CoMAE.dependencies = dependencies
 
-# %% ../nbs/04_comae.ipynb #5b57235d
+# %% ../nbs/04_comae.ipynb #58d1c6ff
 def comae_loss(
     tokenizer:Tokenizer, # fitted; images become tokens on the device
 ):
@@ -291,10 +291,11 @@ def train_comae(
     comae:dict|None=None, # fields of `CoMAE` that differ from its defaults
     training:TrainingConfig|None=None, # steps, batch size, learning rate, seed …
     flip:bool=True, # mirror half of the images?
+    alternate:bool=True, # optimise encoder and decoder in turn, as the paper does? False: both in every step
     progress:bool=True, # show a bar
     resume:bool=True, # go on from the newest checkpoint in `out`
 )->CoMAE: # in evaluation mode, with the averaged weights if the training keeps them
-    "Train a CoMAE, alternating between encoder and decoder; saves model and tokenizer under `out`."
+    "Train a CoMAE; saves model and tokenizer under `out`."
     training, out = training or TrainingConfig(), Path(out)
     if not isinstance(training, TrainingConfig): raise TypeError(f"training is a {type(training).__name__}; pass TrainingConfig(steps=…, batch_size=…, lr=…)")
     fields = list(inspect.signature(CoMAE.__init__).parameters)[3:]
@@ -302,7 +303,7 @@ def train_comae(
     torch.manual_seed(training.seed)
     model = CoMAE(tokenizer.grid, tokenizer.dim, **(comae or {}))
     model = train(model, comae_loss(tokenizer), images, training, out, augment=random_flip if flip else None,
-                  turns=("encoder", "decoder"), progress=progress, resume=resume)
+                  turns=("encoder", "decoder") if alternate else None, progress=progress, resume=resume)
     if PartialState().is_main_process:
         tokenizer.cpu().save_pretrained(out/"tokenizer"); model.save_pretrained(out/"model")
     return model
