@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['one_line', 'one_line_errors', 'fit_tokenizer', 'train_comae', 'order_batch', 'order', 'demo']
 
-# %% ../nbs/13_cli.ipynb #7e46da6e
+# %% ../nbs/13_cli.ipynb #4d4dbd8e
 import functools, hashlib, re, sys, warnings
 from pathlib import Path
 import torch
@@ -14,8 +14,9 @@ from torch import Tensor
 from tqdm import tqdm
 from . import comae as _comae, report as _report
 from .data import ImageSet, load_images
-from .order import METHODS, TRACKS, OrderStore, baseline_orders, collapse_order
+from .order import METHODS, TRACKS, baseline_orders, collapse_order
 from .plots import contact_sheet
+from .store import OrderStore
 from .tokens import PCAPatches, PixelPatches, Tokenizer, load_tokenizer
 from .training import TrainingConfig
 

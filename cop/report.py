@@ -7,7 +7,7 @@ __all__ = ['ORDERS', 'demo_orders', 'spread', 'judge_orders', 'verdict', 'best_f
            'image_uri', 'result_rows', 'says', 'headline', 'static_score', 'play_data', 'report_pictures', 'demo',
            'caution', 'half_known', 'report_page']
 
-# %% ../nbs/12_report.ipynb #8a29c7ac
+# %% ../nbs/12_report.ipynb #579b7265
 import base64, html, io, json, os, platform, re, shutil, string
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,8 +19,9 @@ from torch import Tensor
 from .comae import CoMAE, train_comae
 from .data import load_images
 from .entropy import GaussianTokens, area, gap_closed
-from .order import METHODS, TRACKS, baseline_orders, collapse_order, kendall_tau, random_order, save_orders
+from .order import METHODS, TRACKS, baseline_orders, collapse_order, kendall_tau, random_order
 from .plots import as_rgb, contact_sheet, plot_curves, plot_dependencies, plot_gaps, plot_rank_maps, plot_training
+from .store import save_orders
 from .tokens import PCAPatches
 from .training import TrainingConfig, newest_checkpoint, read_metrics
 
