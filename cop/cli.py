@@ -134,14 +134,14 @@ def order_batch(
     if method not in METHODS: return baseline_orders(images, tokenizer.patch_size, seed, index)[method].cpu()
     return collapse_order(net.dependencies(tokenizer.encode(images), chunk), method).cpu()
 
-# %% ../nbs/13_cli.ipynb #3b7eeb78
+# %% ../nbs/13_cli.ipynb #718987c7
 @call_parse
 @one_line_errors
 def order(
     source:str="fashion-mnist-10k", # a folder of images, or fashion-mnist-10k, fashion-mnist, cifar10, imagenet
     model:str|None=None, # folder of a run of cop_train_comae
     out:str="runs/orders", # folder of the orders and of contact_sheet.png
-    method:str="pagerank", # pagerank, pagerank_transposed, katz, coverage; or a baseline: random, raster, reverse, centre, halton, farthest, variance, variance_coverage
+    method:str="pagerank", # pagerank, pagerank_transposed, katz, coverage, discounted_pagerank, gaussian; or a baseline: random, raster, reverse, centre, halton, farthest, variance, variance_coverage
     split:str|None=None, # part of the source (default: test of a named set, all of a folder)
     root:str|None=None, # folder of torchvision's sets (default: data/cache of the checkout)
     image_size:int|None=None, # files: resize and centre-crop to this many pixels
