@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['OwnLinear', 'MixingBlock', 'MaskedMixer', 'conditional_entropy', 'conditional_surprisal', 'sample', 'LinearReader',
-           'NeuralTokens', 'surprisal', 'entropy', 'draw', 'CategoricalTokens', 'PrefixImages', 'draw_observed',
-           'estimator_loss', 'fit']
+           'NeuralTokens', 'surprisal', 'entropy', 'draw', 'CategoricalTokens', 'PrefixImages', 'draw_order',
+           'draw_observed', 'estimator_loss', 'fit']
 
 # %% ../nbs/07_estimators.ipynb #e6447dd8
 import math
@@ -271,7 +271,7 @@ class CategoricalTokens(MaskedMixer):
     def draw(self, out:Tensor, observed:Tensor, draws:int, rng:torch.Generator) -> Tensor: # (draws, U, D), prototypes
         return self.codebook[torch.multinomial(out.softmax(-1).cpu(), draws, replacement=True, generator=rng).T.to(out.device)]
 
-# %% ../nbs/07_estimators.ipynb #f9d6ac2e
+# %% ../nbs/07_estimators.ipynb #8319d3fd
 class PrefixImages(Dataset):
     "Tokens of training images, and orders whose prefixes are practised."
     def __init__(self,
@@ -293,17 +293,24 @@ class PrefixImages(Dataset):
         of = i if self.own_orders else int(torch.randint(len(self), ()))
         return {"tokens": self.tokens[i], "orders": torch.stack([o[of % len(o)] for o in self.orders])}
 
+def draw_order(
+    keys:Tensor, # (B,) int64
+    n_tokens:int, # N
+    orders:Tensor|None=None, # (B, kinds, N)
+)->Tensor: # (B, N) int64
+    "Orders that depend on the keys alone: random ones, and, if there are orders, in half of the cases one of them."
+    coin, order = keyed_uniform(keys, 2), keyed_permutation(keys, n_tokens)
+    if orders is None: return order
+    given = orders[torch.arange(len(keys), device=keys.device), (coin[:, 0]*orders.shape[1]).long()].long()
+    return torch.where(coin[:, 1:] < .5, order, given)
+
 def draw_observed(
     keys:Tensor, # (B,) int64
     n_tokens:int, # N
     orders:Tensor|None=None, # (B, kinds, N)
 )->Tensor: # (B, N) bool, True where a token is seen; 0 … N − 1 of them
-    "Sets of a uniform size that depend on the keys alone: random ones, and, if there are orders, in half of the cases a prefix of one of them."
-    coin, order = keyed_uniform(keys, 3), keyed_permutation(keys, n_tokens)
-    if orders is not None:
-        given = orders[torch.arange(len(keys), device=keys.device), (coin[:, 0]*orders.shape[1]).long()].long()
-        order = torch.where(coin[:, 1:2] < .5, order, given)
-    return order.argsort(1) < (coin[:, 2:]*n_tokens).long()
+    "Prefixes of uniform length of `draw_order`."
+    return draw_order(keys, n_tokens, orders).argsort(1) < (keyed_uniform(keys, 3)[:, 2:]*n_tokens).long()
 
 # %% ../nbs/07_estimators.ipynb #78ade56a
 def estimator_loss(model:nn.Module, batch:dict) -> tuple[Tensor,dict]:

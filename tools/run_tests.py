@@ -67,10 +67,9 @@ def run_all(chosen, workers):
 def checks(flags):
     "Name and command of every check."
     run = [(f"nbs/{p.relative_to(ROOT/'nbs')}", ["-P", __file__, "--notebook", p, "--flags", *flags]) for p in notebooks()]
-    run += [(f"experiment: {p.stem}, smoke", [TOOLS/"experiment.py", p.stem, "smoke"]) for p in sorted((ROOT/"nbs"/"experiments").glob("*.ipynb")) if p.stem != "order_worth"]
-    return run + [("experiment: a changed parameter arrives", [TOOLS/"check_experiment.py", "order_worth", "seeds", "[7]"]),
-                  ("library in sync with the notebooks", [TOOLS/"check_sync.py"]),
-                  ("wheel works from another folder", [TOOLS/"check_wheel.py"])]
+    changed = {"order_worth": ["seeds", "[7]"], "comae_ablation": ["test_images", "6"], "calibration": ["draws", "16"], "every_order": ["boot", "40"]}
+    run += [(f"experiment: {name}, with a changed parameter", [TOOLS/"check_experiment.py", name, *key]) for name, key in changed.items()]
+    return run + [("library in sync with the notebooks", [TOOLS/"check_sync.py"]), ("wheel works from another folder", [TOOLS/"check_wheel.py"])]
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
