@@ -7,7 +7,7 @@ __all__ = ['keep_share', 'inject_noise', 'rotary_angles', 'Block', 'rotate', 'Re
            'contrastive_loss', 'CoMAE', 'Selector', 'Reconstructor', 'select', 'reconstruct', 'losses', 'default_chunk',
            'dependencies', 'comae_loss', 'random_flip', 'train_comae']
 
-# %% ../nbs/04_comae.ipynb #66573171
+# %% ../nbs/04_comae.ipynb #ca3e3f30
 import inspect, math
 from pathlib import Path
 import torch
@@ -16,8 +16,9 @@ from accelerate import PartialState
 from torch import Tensor, nn
 from tqdm import tqdm
 from .data import ImageSet, flip_sample
+from .keyed import keyed_normal, keyed_permutation
 from .tokens import Pretrained, Tokenizer, check_tokens
-from .training import TrainingConfig, keyed_normal, keyed_permutation, train
+from .training import TrainingConfig, train
 
 # %% ../nbs/04_comae.ipynb #8df88101
 def keep_share(

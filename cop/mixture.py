@@ -6,7 +6,7 @@
 __all__ = ['MixtureTokens', 'log_prob', 'posterior', 'conditional_surprisal', 'conditional_entropy', 'sample', 'entropy_bounds',
            'residual_surprisal', 'residual_entropy', 'token_surprisal', 'left_after', 'greedy_order']
 
-# %% ../nbs/02_mixture.ipynb #1c32fcc0
+# %% ../nbs/02_mixture.ipynb #81070f7a
 import math
 import torch
 from sklearn.cluster import KMeans
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.linalg import cholesky, solve_triangular
 from torch.quasirandom import SobolEngine
 from torch.special import entr, ndtri
-from .entropy import Estimator, check_order, _counted, _half_log_det, _numbers, _task
+from .entropy import Estimator, check_order, _counted, _half_log_det, _lengths, _numbers, _task
 
 # %% ../nbs/02_mixture.ipynb #223eec0c
 class MixtureTokens(Estimator):
@@ -138,33 +138,40 @@ def _mixture_entropy(
         told[b, p] = _label_information(top.values, mean[b_, p_, top.indices], factor[b_, p_, top.indices], points[b, p])
     return within + told
 
-# %% ../nbs/02_mixture.ipynb #0889b18e
+# %% ../nbs/02_mixture.ipynb #70ce4964
 def _factor(self:MixtureTokens, order:Tensor) -> tuple[Tensor,Tensor]: # (…, N) → numbers in that order (…, N·D), factors (…, K, N·D, N·D)
     rows = _numbers(order, self.dim)
     return rows, cholesky(self.covariances[:, rows[..., :, None], rows[..., None, :]].movedim(0, -3))
 
-def _given(self:MixtureTokens, observed:Tensor, tokens:Tensor) -> tuple[Tensor,Tensor,Tensor]: # (B, N), (B, N, D)
-    "Log posterior (B, K), means (B, N, K, D) and Cholesky factors (B, N, K, D, D); of a seen token: its value and the identity."
-    b, n, d, k = *tokens.shape, len(self.weights)
+def _given(self:MixtureTokens, observed:Tensor, tokens:Tensor) -> tuple[Tensor,Tensor,Tensor]: # (U, N) sets, (U, C, N, D): C images of each
+    "Log posterior (U·C, K), means (U·C, N, K, D) and Cholesky factors (U·C, N, K, D, D); of a seen token: its value and the identity."
+    u, c, n, d, k = *tokens.shape, len(self.weights)
     order = (~observed).long().argsort(dim=1, stable=True)
     rows, factor = self._factor(order)
-    seen = observed.gather(1, order).repeat_interleave(d, 1)[:, None, :, None] # (B, 1, N·D, 1)
-    mean = self.means[:, rows].transpose(0, 1)[..., None] # (B, K, N·D, 1)
-    x = tokens.flatten(1).gather(1, rows)[:, None, :, None]
+    seen = observed.gather(1, order).repeat_interleave(d, 1)[:, None, :, None] # (U, 1, N·D, 1)
+    mean = self.means[:, rows].transpose(0, 1)[..., None] # (U, K, N·D, 1)
+    x = tokens.flatten(2).gather(2, rows[:, None].expand(-1, c, -1)).mT[:, None] # (U, 1, N·D, C)
     white = solve_triangular(factor, torch.where(seen, x - mean, 0), upper=False)*seen
-    log_p = (-.5*white.square() - (factor.diagonal(dim1=-2, dim2=-1).log() + .5*math.log(2*math.pi))[..., None]*seen).sum((-2, -1))
-    rest = (factor*~seen.mT).view(b, k, n, d, n*d) # the columns of unseen tokens
-    cov = rest @ rest.mT + torch.diag_embed(seen.view(b, 1, n, d).double())
-    i, c, back = torch.arange(b)[:, None, None], torch.arange(k), order.argsort(1)[:, :, None] # back to the raster sequence
-    return (self.weights.log() + log_p).log_softmax(1), (mean + factor @ white).view(b, k, n, d)[i, c, back], cholesky(cov[i, c, back])
+    log_p = (-.5*white.square() - (factor.diagonal(dim1=-2, dim2=-1).log() + .5*math.log(2*math.pi))[..., None]*seen).sum(2) # (U, K, C)
+    rest = (factor*~seen.mT).view(u, k, n, d, n*d) # the columns of unseen tokens
+    cov = rest @ rest.mT + torch.diag_embed(seen.view(u, 1, n, d).double())
+    i, j, back = torch.arange(u)[:, None, None], torch.arange(k), order.argsort(1)[:, :, None] # back to the raster sequence
+    means, root = (mean + factor @ white).view(u, k, n, d, c)[i, j, back], cholesky(cov)[i, j, back]
+    return (self.weights.log()[:, None] + log_p).log_softmax(1).mT.flatten(0, 1), means.movedim(4, 1).flatten(0, 1), root.repeat_interleave(c, 0)
 
 def _ask(self:MixtureTokens, question, observed:Tensor, tokens:Tensor|None) -> Tensor:
-    "Ask in parts of bounded memory, after a check of what is asked."
+    "Ask about each different set once for all its images, in parts of bounded memory, after a check of what is asked."
     if observed.dtype != torch.bool or observed.ndim != 2 or observed.shape[1] != self.n_tokens:
         raise ValueError(f"observed is bool of shape (batch, {self.n_tokens}), not {observed.dtype} of shape {tuple(observed.shape)}")
-    size = max(1, 2**24//self.covariances.numel())
-    tokens = _check_tokens(self, tokens, len(observed))
-    return torch.cat([question(o, t, *self._given(o, t)) for o, t in zip(observed.split(size), tokens.split(size))])
+    tokens, parts, k, d = _check_tokens(self, tokens, len(observed)), [], len(self.weights), self.dim
+    _, which, count = observed.unique(dim=0, return_inverse=True, return_counts=True)
+    by_set, first = which.argsort(stable=True), count.cumsum(0) - count
+    for c in count.unique().tolist(): # sets with as many images each
+        images = by_set[first[count == c][:, None] + torch.arange(c)] # (U, c)
+        most = max(1, 2**24//(self.means.numel()*d)) # images whose answers fit
+        for block in images.split(max(1, min(2**24//self.covariances.numel(), most//c))): parts += block.split(most, 1)
+    answers = torch.cat([question(observed[i].flatten(0, 1), tokens[i].flatten(0, 1), *self._given(observed[i[:, 0]], tokens[i])) for i in parts])
+    return answers[torch.cat([i.flatten() for i in parts]).argsort()]
 
 MixtureTokens._factor, MixtureTokens._given, MixtureTokens._ask = _factor, _given, _ask
 
@@ -229,54 +236,57 @@ def entropy_bounds(self:MixtureTokens,
 
 MixtureTokens.entropy_bounds = entropy_bounds
 
-# %% ../nbs/02_mixture.ipynb #c4bf5dcb
-def _prefixes(self:MixtureTokens, order:Tensor, tokens:Tensor) -> tuple[Tensor,Tensor,Tensor]: # (N,), (B, N, D)
-    "Log of w_k p_k(first k tokens) (K, N + 1, B), the factors (K, N·D, N·D), and the whitened tokens (K, N, D, B) in the order."
-    n, d, k = self.n_tokens, self.dim, len(self.weights)
+# %% ../nbs/02_mixture.ipynb #14e11973
+def _prefixes(self:MixtureTokens, order:Tensor, tokens:Tensor) -> tuple[Tensor,Tensor,Tensor]: # (n,), (B, N, D)
+    "Log of w_k p_k(first k tokens) (K, n + 1, B), the factors (K, n·D, n·D), and the whitened tokens (K, n, D, B) in an order of some or all tokens."
+    n, d, k = len(order), self.dim, len(self.weights)
     rows, factor = self._factor(order)
     white = solve_triangular(factor, (tokens.flatten(1)[:, rows] - self.means[:, None, rows]).mT, upper=False).view(k, n, d, -1)
     own = _log_normal(white, factor.view(k, n, d, n, d).diagonal(dim1=1, dim2=3).movedim(3, 1)) # (K, N, B)
     return self.weights.log()[:, None, None] + torch.nn.functional.pad(own.cumsum(1), (0, 0, 1, 0)), factor, white
 
-def _unseen(self:MixtureTokens, order:Tensor, tokens:Tensor):
-    "For the P pairs of a token order[i] and a number k ≤ i of seen ones: i, k, log posterior (K, P, B), distance from the mean (K, P, D, B), factor (K, P, D, D)."
-    n, d = self.n_tokens, self.dim
+def _unseen(self:MixtureTokens, order:Tensor, tokens:Tensor, asked:Tensor):
+    "For the P pairs asked about, a token order[i] and a number k ≤ i of seen ones: i, k, log posterior (K, P, B), distance from the mean (K, P, D, B), factor (K, P, D, D)."
+    n, d = len(order), self.dim
     log_joint, factor, white = self._prefixes(order, tokens)
-    i, k = torch.ones(n, n).tril().nonzero().T
+    i, k = asked.tril().nonzero().T
     columns = factor.unflatten(2, (n, d)).transpose(1, 2) # (K, N, N·D, D): block column j
     blocks = columns.unflatten(2, (n, d))
     after = lambda x: x.flip(1).cumsum(1).flip(1).unflatten(2, (n, d))[:, k, i] # sum over the block columns from k on
     return i, k, log_joint.log_softmax(0)[:, k], after(columns @ white), cholesky(after((blocks @ blocks.mT).flatten(2, 3)))
 
-def _along(self:MixtureTokens, question, order:Tensor, tokens:Tensor|None, targets:Tensor|None) -> Tensor: # (B, N + 1)
-    "Ask about all prefixes of each order, once for all images that share it, and sum over the tokens that count."
-    order, tokens = check_order(order, self.n_tokens), _check_tokens(self, tokens, len(order))
-    counted = _counted(targets, order.shape)
-    out, size = torch.zeros(len(order), self.n_tokens + 1, dtype=torch.float64), max(1, 2**24//(self.means.numel()*self.n_tokens))
+def _along(self:MixtureTokens, question, order:Tensor, tokens:Tensor|None, targets:Tensor|None, lengths:Tensor|None) -> Tensor: # (B, L)
+    "Ask about prefixes of each order, once for all images that share it, and sum over the tokens that count."
+    n = self.n_tokens
+    order, tokens, lengths = check_order(order, n), _check_tokens(self, tokens, len(order)), _lengths(lengths, n)
+    counted, met = _counted(targets, order.shape), torch.isin(torch.arange(n), lengths) # the curve's end, n, is 0
+    out, size = torch.zeros(len(order), n + 1, dtype=torch.float64), max(1, 2**24//(self.means.numel()*n))
     unique, which = order.unique(dim=0, return_inverse=True)
     for u, o in enumerate(unique):
         for rows in (which == u).nonzero()[:, 0].split(size):
-            i, k, value = question(o, tokens[rows]) # (B, P)
-            out[rows] = out[rows].index_add(1, k, value*counted[rows][:, o[i]])
-    return out
+            asked = counted[rows].any(0)[o]
+            some = asked | (torch.arange(n) < lengths.max()) # what is neither seen nor asked about is marginalised
+            i, k, value = question(o[some], tokens[rows], asked[some][:, None] & met[:int(some.sum())]) # (B, P)
+            out[rows] = out[rows].index_add(1, k, value*counted[rows][:, o[some][i]])
+    return out[:, lengths]
 
 MixtureTokens._prefixes, MixtureTokens._unseen, MixtureTokens._along = _prefixes, _unseen, _along
 
-# %% ../nbs/02_mixture.ipynb #320279be
-def residual_surprisal(self:MixtureTokens, order:Tensor, tokens:Tensor, targets:Tensor|None=None) -> Tensor: # (B, N), (B, N, D), (N,) or (B, N) bool → (B, N + 1) nats
+# %% ../nbs/02_mixture.ipynb #cb423346
+def residual_surprisal(self:MixtureTokens, order:Tensor, tokens:Tensor, targets:Tensor|None=None, lengths:Tensor|None=None) -> Tensor: # (B, N), (B, N, D), (N,) or (B, N) bool, (L,) → (B, L) nats
     "Summed surprisal of the unseen tokens along each order; exact."
-    def question(o, t):
-        i, k, log_w, away, factor = self._unseen(o, t)
+    def question(o, t, asked):
+        i, k, log_w, away, factor = self._unseen(o, t, asked)
         return i, k, -(log_w + _log_normal(solve_triangular(factor, away, upper=False), factor)).logsumexp(0).T
-    return self._along(question, order, tokens, targets)
+    return self._along(question, order, tokens, targets, lengths)
 
-def residual_entropy(self:MixtureTokens, order:Tensor, tokens:Tensor|None=None, targets:Tensor|None=None) -> Tensor: # as above; tokens are needed → (B, N + 1) nats
+def residual_entropy(self:MixtureTokens, order:Tensor, tokens:Tensor|None=None, targets:Tensor|None=None, lengths:Tensor|None=None) -> Tensor: # as above; tokens are needed → (B, L) nats
     "Residual entropy along each order (Definition 1), by quasi-Monte-Carlo; equal to what `conditional_entropy` gives for each prefix."
-    def question(o, t):
-        i, k, log_w, away, factor = self._unseen(o, t)
+    def question(o, t, asked):
+        i, k, log_w, away, factor = self._unseen(o, t, asked)
         many = lambda x: x.expand(len(t), *x.shape)
         return i, k, _mixture_entropy(log_w.permute(2, 1, 0), -away.permute(3, 1, 0, 2), many(factor.transpose(0, 1)), many(self.points[o[i]]))
-    return self._along(question, order, tokens, targets)
+    return self._along(question, order, tokens, targets, lengths)
 
 def token_surprisal(self:MixtureTokens, order:Tensor, tokens:Tensor) -> Tensor: # (B, N), (B, N, D) → (B, N) nats, summing to −log p(image)
     "Surprisal of each token as it is revealed; exact."

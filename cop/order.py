@@ -8,13 +8,14 @@ __all__ = ['METHODS', 'TRACKS', 'order_from_scores', 'coverage_order', 'discount
            'halton_order', 'patch_variance', 'variance_order', 'variance_coverage_order', 'baseline_orders',
            'flip_order', 'kendall_tau', 'top_overlap']
 
-# %% ../nbs/06_order.ipynb #e87121a5
+# %% ../nbs/06_order.ipynb #845b6655
 import torch
 from torch import Tensor
-from .entropy import check_order, hold_out
+from .entropy import check_order
 from .graph import check_graph, katz, pagerank
+from .keyed import hash_keys, keyed_permutation
+from .measures import hold_out
 from .tokens import patch_grid
-from .training import hash_keys, keyed_permutation
 
 # %% ../nbs/06_order.ipynb #5706f6cc
 def order_from_scores(

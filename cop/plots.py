@@ -278,9 +278,9 @@ def plot_curves(
     _label_ends(ax, ends, stop)
     return fig
 
-# %% ../nbs/12_plots.ipynb #a81f099f
+# %% ../nbs/12_plots.ipynb #076a4406
 def plot_gaps(
-    gaps:dict[str,tuple[float,float,float]], # name → gap closed, its lower and its upper bound (`cop.entropy.gap_closed`)
+    gaps:dict[str,tuple[float,float,float]], # name → gap closed, its lower and its upper bound (`cop.measures.gap_closed`)
     ax:Axes|None=None, # draw here instead of in a new figure
 )->Figure:
     "Gap closed with intervals: ▶ better than random, ◀ worse, ○ the interval holds 0."

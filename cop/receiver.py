@@ -5,18 +5,20 @@
 # %% auto #0
 __all__ = ['Receiver', 'one_step_drops', 'receiver_loss', 'fit', 'order']
 
-# %% ../nbs/07_receiver.ipynb #0b10214e
+# %% ../nbs/07_receiver.ipynb #1ea6baea
 from collections.abc import Mapping
 from pathlib import Path
 import torch
 from accelerate import PartialState
 from torch import Tensor, nn
-from .entropy import Estimator, draw_targets, hold_out
-from .estimators import MixingBlock, PrefixImages, draw_order
+from .entropy import Estimator
+from .estimators import MixingTrunk, PrefixImages, draw_order
+from .keyed import keyed_normal, keyed_uniform
+from .measures import draw_targets, hold_out
 from .tokens import Pretrained, check_tokens
-from .training import TrainingConfig, keyed_normal, keyed_uniform, train
+from .training import TrainingConfig, train
 
-# %% ../nbs/07_receiver.ipynb #8e6955dd
+# %% ../nbs/07_receiver.ipynb #3ca862b7
 class Receiver(Pretrained):
     "Estimates how much each unseen token would tell, from the tokens seen so far."
     def __init__(self,
@@ -27,10 +29,8 @@ class Receiver(Pretrained):
     ):
         super().__init__()
         self.n_tokens, self.dim = n_tokens, dim
-        self.embed, self.mask, self.target = nn.Linear(dim, width), nn.Parameter(.02*torch.randn(width)), nn.Parameter(.02*torch.randn(width))
-        self.place = nn.Parameter(.02*torch.randn(n_tokens, width))
-        self.blocks = nn.Sequential(*(MixingBlock(n_tokens, width) for _ in range(depth)))
-        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, 1)
+        self.embed, self.target = nn.Linear(dim, width), nn.Parameter(.02*torch.randn(width))
+        self.trunk, self.head = MixingTrunk(n_tokens, width, depth), nn.Linear(width, 1)
         self.register_buffer("mean", torch.zeros(n_tokens, dim)); self.register_buffer("deviation", torch.ones(n_tokens, dim))
         self.register_buffer("drop_mean", torch.zeros(2, n_tokens)); self.register_buffer("drop_deviation", torch.ones(2)) # of all tokens counted, of targets
 
@@ -39,8 +39,7 @@ class Receiver(Pretrained):
         observed:Tensor, # (B, N) bool, True where a token is seen
         targets:Tensor, # (B, N) bool, the tokens that count; all True: every token until it is seen
     )->Tensor: # (B, N) nats by which each token would lower the surprisal that is left
-        x = torch.where(observed[..., None], self.embed((tokens.float() - self.mean)/self.deviation), self.mask) # what is unseen leaves no trace
-        h = self.head(self.norm(self.blocks(x + self.place + targets[..., None]*self.target)))[..., 0]
+        h = self.head(self.trunk(self.embed((tokens.float() - self.mean)/self.deviation), observed, targets[..., None]*self.target))[..., 0]
         held_out = (~targets.all(1)).long()
         return self.drop_mean[held_out] + self.drop_deviation[held_out, None]*h
 

@@ -7,7 +7,7 @@ __all__ = ['ORDERS', 'demo_orders', 'spread', 'judge_orders', 'verdict', 'best_f
            'image_uri', 'result_rows', 'says', 'headline', 'static_score', 'play_data', 'report_pictures', 'demo',
            'caution', 'half_known', 'report_page']
 
-# %% ../nbs/12_report.ipynb #579b7265
+# %% ../nbs/12_report.ipynb #e9194b78
 import base64, html, io, json, os, platform, re, shutil, string
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,7 +18,8 @@ from PIL import Image
 from torch import Tensor
 from .comae import CoMAE, train_comae
 from .data import load_images
-from .entropy import GaussianTokens, area, gap_closed
+from .entropy import GaussianTokens
+from .measures import area, gap_closed
 from .order import METHODS, TRACKS, baseline_orders, collapse_order, kendall_tau, random_order
 from .plots import as_rgb, contact_sheet, plot_curves, plot_dependencies, plot_gaps, plot_rank_maps, plot_training
 from .store import save_orders
