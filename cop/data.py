@@ -56,15 +56,20 @@ def _stack(
                              f"{tuple(im.shape)} (channels, height, width); pass image_size= to resize and crop them")
     return torch.stack(images)
 
-# %% ../nbs/00_data.ipynb #cd4e40c5
+# %% ../nbs/00_data.ipynb #697a536f
 def _file_name(self:ImageSet, i:int) -> str:
     return self.files[i] if self.files else f"image {i}"
+
+def _positions(indices:Sequence[int]|Tensor) -> Tensor: # int64
+    indices = torch.as_tensor(indices)
+    if len(indices) and (indices.dtype == torch.bool or indices.is_floating_point() or indices.ndim != 1): raise ValueError(f"indices are whole numbers in a row, not {indices.dtype} of shape {tuple(indices.shape)}; of a mask, pass mask.nonzero()[:, 0]")
+    return indices.long()
 
 def images(self:ImageSet,
     indices:Sequence[int]|Tensor|None=None, # positions in the set; all of them if None
 )->tuple[Tensor,Tensor]: # uint8 (B, C, H, W), labels (B,)
     "A batch of images and their labels."
-    idx = torch.arange(len(self)) if indices is None else torch.as_tensor(indices, dtype=torch.int64)
+    idx = torch.arange(len(self)) if indices is None else _positions(indices)
     if len(idx) and not (-len(self) <= int(idx.min()) and int(idx.max()) < len(self)):
         raise IndexError(f"{self.name} has {len(self)} images; indices run from {int(idx.min())} to {int(idx.max())}")
     if self.tensor is not None: return self.tensor[idx], self.labels[idx]
@@ -171,7 +176,7 @@ def _fashion_10k(split:str, root:Path, download:bool) -> tuple[Tensor,Tensor]:
     keep = first_of_each_class(labels, per_class)
     return ims[keep], labels[keep]
 
-# %% ../nbs/00_data.ipynb #9bd946b4
+# %% ../nbs/00_data.ipynb #d9d778bd
 IMAGE_TYPES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif")
 
 def read_image(
@@ -181,7 +186,9 @@ def read_image(
 )->Tensor: # uint8 (C, H, W)
     "Decode one file; a ValueError names a file that is empty, cut off or no image."
     try:
-        with Image.open(path) as im: im = ImageOps.exif_transpose(im).convert(mode)
+        with Image.open(path) as im:
+            if im.mode[0] in "IF": raise ValueError(f"it has {'16 or 32 bits' if im.mode[0] == 'I' else 'floating-point numbers'} a pixel, and no rule says what is black and white; convert it to 8 bits")
+            im = ImageOps.exif_transpose(im).convert(mode)
     except FileNotFoundError: raise
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as e:
         why = "the file is empty" if Path(path).stat().st_size == 0 else str(e).replace(f" {str(path)!r}", "")

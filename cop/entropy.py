@@ -34,7 +34,7 @@ def _counted(targets:Tensor|None, shape, device=None) -> Tensor: # (B, N) bool
     if not (targets.any(-1)).all(): raise ValueError("there is an image without a target; mark at least one token, or pass None to count all")
     return targets.to(device or targets.device).expand(shape)
 
-# %% ../nbs/02_entropy.ipynb #007c048f
+# %% ../nbs/02_entropy.ipynb #1ddb077f
 class Estimator:
     "What every estimator of entropy answers, in nats; a subclass defines the two `conditional_…` questions and `sample`."
     n_tokens:int # N
@@ -63,7 +63,7 @@ class Estimator:
     def residual_entropy(self,
         order:Tensor, # (B, N), first patch first
         tokens:Tensor|None=None, # (B, N, D)
-        targets:Tensor|None=None, # (N,) or (B, N) bool: sum over these tokens only; None: all
+        targets:Tensor|None=None, # (N,) or (B, N) bool: sum over these tokens only, until the order reveals them (`hold_out` moves them to its end); None: all
         lengths:Tensor|None=None, # (L,) numbers of tokens seen, 0 … N; None: 0, 1, … N
     )->Tensor: # (B, L) nats; entry k after the first k tokens are seen, 0 when all are
         "Residual entropy along each order (Definition 1), or of the targets alone."
@@ -72,7 +72,7 @@ class Estimator:
     def residual_surprisal(self,
         order:Tensor, # (B, N), first patch first
         tokens:Tensor, # (B, N, D)
-        targets:Tensor|None=None, # (N,) or (B, N) bool: sum over these tokens only; None: all
+        targets:Tensor|None=None, # (N,) or (B, N) bool: sum over these tokens only, until the order reveals them (`hold_out` moves them to its end); None: all
         lengths:Tensor|None=None, # (L,) numbers of tokens seen, 0 … N; None: 0, 1, … N
     )->Tensor: # (B, L) nats; entry k after the first k tokens are seen, 0 when all are
         "Summed surprisal of the unseen tokens along each order."
@@ -171,7 +171,7 @@ class Ensemble(Estimator):
         each = -(-draws//len(self.members))
         return torch.stack([m.sample(observed, tokens, each, seed + i).to(tokens) for i, m in enumerate(self.members)], 1).flatten(0, 1)[:draws]
 
-# %% ../nbs/02_entropy.ipynb #0ac4f097
+# %% ../nbs/02_entropy.ipynb #aaee6096
 class GaussianTokens(Estimator):
     "Exact entropies and surprisals of jointly Gaussian tokens, in float64. What is uncertain does not depend on values; what is surprising does."
     def __init__(self,
@@ -204,6 +204,8 @@ class GaussianTokens(Estimator):
         n, n_tokens, dim = tokens.shape
         x = tokens.double().flatten(1); mean = x.mean(0); x = x - mean
         cov = x.T @ x/(n - 1) + noise*torch.eye(n_tokens*dim, dtype=torch.float64, device=x.device)
+        if cut_variance is not None and (cut_variance.ndim != 2 or len(cut_variance) != n_tokens or not (cut_variance >= 0).all()):
+            raise ValueError(f"cut_variance is {tuple(cut_variance.shape)}; give a variance ≥ 0 of each number cut off, ({n_tokens}, numbers)")
         extra = None if cut_variance is None else .5*(2*math.pi*math.e*(cut_variance.double() + noise)).log().sum(1)
         return cls(mean, cov, n_tokens, extra)
 
@@ -250,7 +252,7 @@ def _sum_along(self, order:Tensor, tokens:Tensor|None, counted:Tensor) -> Tensor
 
 GaussianTokens._along, GaussianTokens._parts, GaussianTokens._sum_along = _along, _parts, _sum_along
 
-# %% ../nbs/02_entropy.ipynb #0b2ca22f
+# %% ../nbs/02_entropy.ipynb #81ddaaaa
 def residual_entropy(self:GaussianTokens, order:Tensor, tokens:Tensor|None=None, targets:Tensor|None=None, lengths:Tensor|None=None) -> Tensor: # (B, L) nats
     "As every estimator's; tokens are ignored, and equal orders computed once."
     order = check_order(order, self.n_tokens); counted = _counted(targets, order.shape, order.device)
@@ -272,13 +274,14 @@ def token_surprisal(self:GaussianTokens, order:Tensor, tokens:Tensor) -> Tensor:
         return own.view(*o.shape, -1).sum(2) + self.extra[o]
     return torch.cat([part(o, t) for o, t in self._parts(order, tokens)])
 
-def _check(self, rows:Tensor, tokens:Tensor|None) -> None:
+def _check(self, rows:Tensor, tokens:Tensor|None, read:Tensor|bool=True) -> None: # read: what is looked at
     want = (len(rows), self.n_tokens, self.dim)
     if tokens is None or tuple(tokens.shape) != want: raise ValueError(f"tokens are {None if tokens is None else tuple(tokens.shape)}, expected {want}: one image for each row")
+    if (read & ~tokens.isfinite().all(2)).any(): raise ValueError("tokens are not finite; look for NaN in the images")
 
 for f in (residual_entropy, residual_surprisal, token_surprisal, _check): setattr(GaussianTokens, f.__name__, f)
 
-# %% ../nbs/02_entropy.ipynb #45debd4d
+# %% ../nbs/02_entropy.ipynb #2d7b8a52
 def _given(self, observed:Tensor, tokens:Tensor|None=None) -> tuple[Tensor,Tensor]: # → (B, N·D, N·D), (B, N, D)
     "R and the conditional means given each set: R Rᵀ is the covariance of what is unseen, 0 where it is seen."
     order = (~observed).long().argsort(dim=1, stable=True)
@@ -296,7 +299,7 @@ def _ask(self, question, observed:Tensor, *others:Tensor|None) -> Tensor:
     "Put a question about each set in parts of bounded memory; the first of the others are the tokens."
     if observed.dtype != torch.bool or observed.ndim != 2 or observed.shape[1] != self.n_tokens:
         raise ValueError(f"observed is bool of shape (batch, {self.n_tokens}), not {observed.dtype} of shape {tuple(observed.shape)}")
-    if others[0] is not None: self._check(observed, others[0])
+    if others[0] is not None: self._check(observed, others[0], observed)
     return torch.cat([question(o, *x, *self._given(o, x[0])) for o, *x in self._parts(observed, *others)])
 
 def _roots(self, observed:Tensor, rest:Tensor) -> Tensor: # (B, N, D, D) Cholesky factors of each token's covariance; the identity where it is seen
@@ -305,7 +308,7 @@ def _roots(self, observed:Tensor, rest:Tensor) -> Tensor: # (B, N, D, D) Cholesk
 
 GaussianTokens._given, GaussianTokens._ask, GaussianTokens._roots = _given, _ask, _roots
 
-# %% ../nbs/02_entropy.ipynb #ad0a8376
+# %% ../nbs/02_entropy.ipynb #0aa8f38d
 def conditional_entropy(self:GaussianTokens, observed:Tensor, tokens:Tensor|None=None) -> Tensor: # (B, N) nats, 0 where a token is seen
     "Entropy of each token given a set of seen ones; tokens are ignored."
     def question(o, _, rest, mean):
@@ -323,7 +326,7 @@ def conditional_surprisal(self:GaussianTokens, observed:Tensor, tokens:Tensor) -
 
 def sample(self:GaussianTokens, observed:Tensor, tokens:Tensor, draws:int, seed:int=0) -> Tensor: # (draws, B, N, D)
     "Draw each unseen token from its own p(e_n | e_S); seen tokens as they are."
-    self._check(observed, tokens); g = torch.Generator().manual_seed(seed)
+    g = torch.Generator().manual_seed(seed)
     def question(o, t, rest, mean):
         normal = torch.randn(len(o), draws, *t.shape[1:], 1, dtype=torch.float64, generator=g).to(t.device)
         return torch.where(o[:, None, :, None], t[:, None].double(), mean[:, None] + (self._roots(o, rest)[:, None] @ normal)[..., 0])

@@ -7,7 +7,7 @@ __all__ = ['OwnLinear', 'MixingBlock', 'MixingTrunk', 'MaskedMixer', 'conditiona
            'LinearReader', 'NeuralTokens', 'surprisal', 'entropy', 'draw', 'CategoricalTokens', 'PrefixImages',
            'draw_order', 'draw_observed', 'estimator_loss', 'fit']
 
-# %% ../nbs/07_estimators.ipynb #d51bcce3
+# %% ../nbs/07_estimators.ipynb #6c58ea6f
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ from torch.utils.data import Dataset
 from .entropy import Estimator, check_order
 from .keyed import keyed_normal, keyed_permutation, keyed_uniform
 from .tokens import Pretrained, check_tokens
-from .training import TrainingConfig, train
+from .training import TrainingConfig, fingerprint, train
 
 # %% ../nbs/07_estimators.ipynb #f7ea0595
 class OwnLinear(nn.Module):
@@ -144,7 +144,7 @@ class LinearReader(nn.Module):
         read = gate @ value.masked_fill(~observed[:, None, :, None], 0)
         return self.out(read.transpose(1, 2).flatten(2))
 
-# %% ../nbs/07_estimators.ipynb #e522f90e
+# %% ../nbs/07_estimators.ipynb #bb8716cf
 class NeuralTokens(MaskedMixer):
     "p(e_n | e_S) as a mixture of Gaussians, whose weights, means and covariances a network chooses."
     def __init__(self,
@@ -157,7 +157,8 @@ class NeuralTokens(MaskedMixer):
         readers:int=8, # linear readings of the values that are seen
         draws:int=16, # points a component in the estimate of an entropy
     ):
-        if not noise > 0: raise ValueError(f"noise is {noise}; it must be above 0, since tokens without noise need not have a density")
+        if min(components, width, depth, readers, draws) < 1: raise ValueError(f"components {components}, width {width}, depth {depth}, readers {readers} and draws {draws} must all be at least 1")
+        if not 0 < noise < math.inf: raise ValueError(f"noise is {noise}; it must be finite and above 0, since tokens without noise need not have a density")
         self.components, self.parts = components, (1, dim, dim, dim*(dim - 1)//2) # weight, means, variances, regressions
         super().__init__(n_tokens, dim, components*sum(self.parts), width, depth)
         self.noise, self.into, self.reader = noise, OwnLinear(n_tokens, dim, width), LinearReader(n_tokens, dim, width, readers)
@@ -321,7 +322,7 @@ def draw_observed(
     "Prefixes of uniform length of `draw_order`."
     return draw_order(keys, n_tokens, orders).argsort(1) < (keyed_uniform(keys, 3)[:, 2:]*n_tokens).long()
 
-# %% ../nbs/07_estimators.ipynb #78ade56a
+# %% ../nbs/07_estimators.ipynb #ce12e8b6
 def estimator_loss(model:nn.Module, batch:dict) -> tuple[Tensor,dict]:
     "Surprisal of the unseen tokens: the mean of each image, and of the images."
     judge = getattr(model, "module", model) # without the wrapper of several processes
@@ -349,7 +350,8 @@ def fit(cls,
     data = PrefixImages(tokens.float(), orders, own_orders)
     torch.manual_seed(training.seed)
     model = cls(*tokens.shape[1:], **fields); model.prepare(data.tokens, training.seed)
-    model = train(model, estimator_loss, data, training, out, augment=augment, progress=progress, resume=resume)
+    identity = {"tokens": fingerprint(tokens), "orders": fingerprint(*(o for _, o in sorted((orders or {}).items()))), "fields": str(sorted({**model._hub_mixin_config, "own_orders": own_orders}.items()))}
+    model = train(model, estimator_loss, data, training, out, augment=augment, progress=progress, resume=resume, identity=identity)
     if PartialState().is_main_process: model.save_pretrained(Path(out)/"model")
     return model
 

@@ -6,8 +6,8 @@
 __all__ = ['draw_targets', 'hold_out', 'noisy', 'area', 'Interval', 'gap_closed', 'optimal_order', 'OrderInformation',
            'order_information']
 
-# %% ../nbs/02_measures.ipynb #7aa9f7cf
-import math
+# %% ../nbs/02_measures.ipynb #631c08f4
+import math, warnings
 from typing import NamedTuple
 import torch
 from torch import Tensor
@@ -47,9 +47,9 @@ def noisy(
     if index.shape != tokens.shape[:1]: raise ValueError(f"there are {len(tokens)} images and indices of shape {tuple(index.shape)}; give one index for each image")
     return tokens + noise**.5*keyed_normal(hash_keys(seed, 8, index), *tokens.shape[1:]).to(tokens)
 
-# %% ../nbs/02_measures.ipynb #f8a60b40
+# %% ../nbs/02_measures.ipynb #94faf7d9
 def area(
-    curve:Tensor, # (…, N + 1) nats, entry k after k tokens
+    curve:Tensor, # (…, N + 1) nats, entry k after k tokens: a curve at all lengths
     start:int=0, # first k
     stop:int|None=None, # last k; None: N // 2
 )->Tensor: # (…) nats · tokens
@@ -81,14 +81,18 @@ def gap_closed(
     o = o[:, None] if o.ndim == 2 else o # (fits, seeds, images)
     if o.ndim != 3 or (len(o), o.shape[2]) != r.shape[:2]:
         raise ValueError(f"{o.shape[-1]} areas of the order, but random orders of {r.shape[1]} images; shapes are {tuple(order_area.shape)} and {tuple(random_area.shape)}")
-    g = greedy_area.double().cpu().expand(r.shape[:2])
-    if r.mean() <= g.mean(): raise ValueError("the greedy area is not below the random one, so there is no gap; was another estimator used?")
+    g = torch.as_tensor(greedy_area, dtype=torch.float64).cpu().expand(r.shape[:2])
+    if not 0 < level < 1: raise ValueError(f"level is {level}; a share of the bootstrap lies between 0 and 1")
+    if not all(x.isfinite().all() for x in (o, r, g)): raise ValueError("an area is not finite; look for NaN in the curves")
+    if r.mean() <= g.mean(): raise ValueError("the greedy area is not below the random one, so there is no gap: another estimator's areas, one that learned too little, or greedy by another quantity than is judged?")
     rng, (n_fits, n_seeds, n_images) = torch.Generator().manual_seed(seed), o.shape
     images, seeds = (torch.randint(n, (n_boot, n), generator=rng) for n in (n_images, n_seeds))
     fits = torch.randint(n_fits, (n_boot, n_fits), generator=torch.Generator().manual_seed(seed + 1))
     mean_r = torch.stack([r[f[:, None, None], i[:, None], torch.randint(r.shape[2], r.shape[1:], generator=rng)].mean() for f, i in zip(fits, images)])
     mean_o = torch.stack([o[f[:, None, None], s[:, None], i].mean() for f, s, i in zip(fits, seeds, images)])
-    boot = (mean_r - mean_o)/(mean_r - g[fits[:, :, None], images[:, None]].mean((1, 2)))
+    gap = mean_r - g[fits[:, :, None], images[:, None]].mean((1, 2))
+    if (gap <= 0).any(): warnings.warn(f"the gap between random and greedy itself is not clear of 0 (in {(gap <= 0).double().mean():.1%} of the bootstrap): a share of it means little; take more images")
+    boot = (mean_r - mean_o)/gap
     low, high = boot.quantile(torch.tensor([(1 - level)/2, (1 + level)/2], dtype=torch.float64)).tolist()
     return Interval(float((r.mean() - o.mean())/(r.mean() - g.mean())), low, high)
 

@@ -77,7 +77,7 @@ def _check_tokens(self:MixtureTokens, tokens:Tensor|None, batch:int|None=None) -
 
 MixtureTokens._log_joint, MixtureTokens.log_prob = _log_joint, log_prob
 
-# %% ../nbs/02_mixture.ipynb #df4b78ef
+# %% ../nbs/02_mixture.ipynb #da7b3c51
 def _fit(cls,
     tokens:Tensor, # (images, N, D), clean: the noise is added to the covariances
     components:int=20, # K
@@ -89,6 +89,8 @@ def _fit(cls,
 )->MixtureTokens: # fitted
     "k-means cells, then a few rounds of expectation and maximisation. Raises ValueError on NaN, constant tokens, too few images or empty cells."
     if tokens.ndim != 3 or not tokens.isfinite().all(): raise ValueError(f"tokens are (images, N, D) without NaN; these, {tuple(tokens.shape)}, are not finite or not of that shape")
+    if not (isinstance(components, int) and components >= 1) or em_steps < 0 or draws < 1 or not noise >= 0 or not 0 <= shrink <= 1:
+        raise ValueError(f"components {components} and draws {draws} are whole numbers from 1, em_steps {em_steps} and noise {noise} at least 0, and shrink {shrink} lies in 0 … 1; one of them does not")
     if len(tokens) < 2*components: raise ValueError(f"{len(tokens)} images are too few for {components} components; give at least two images a component")
     if (tokens == tokens[:1]).all(): raise ValueError("all images have the same tokens, so there is nothing to fit")
     x = tokens.double().flatten(1)

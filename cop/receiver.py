@@ -5,18 +5,18 @@
 # %% auto #0
 __all__ = ['Receiver', 'one_step_drops', 'receiver_loss', 'fit', 'order']
 
-# %% ../nbs/07_receiver.ipynb #1ea6baea
+# %% ../nbs/07_receiver.ipynb #733e6ed0
 from collections.abc import Mapping
 from pathlib import Path
 import torch
 from accelerate import PartialState
 from torch import Tensor, nn
-from .entropy import Estimator
+from .entropy import Estimator, _task
 from .estimators import MixingTrunk, PrefixImages, draw_order
 from .keyed import keyed_normal, keyed_uniform
 from .measures import draw_targets, hold_out
 from .tokens import Pretrained, check_tokens
-from .training import TrainingConfig, train
+from .training import TrainingConfig, fingerprint, train
 
 # %% ../nbs/07_receiver.ipynb #3ca862b7
 class Receiver(Pretrained):
@@ -87,7 +87,7 @@ def receiver_loss(
         return error.square().mean(), {"drop": drops.mean()}
     return loss
 
-# %% ../nbs/07_receiver.ipynb #ed242c17
+# %% ../nbs/07_receiver.ipynb #c2040f51
 def _start(self:Receiver, teacher:Estimator, tokens:Tensor, share:float) -> None:
     "Standardise tokens; take over each token's mean drop when nothing is seen, and the drops' deviation."
     self.mean.copy_(tokens.mean(0)); self.deviation.copy_(tokens.std(0).clamp(min=1e-3))
@@ -114,17 +114,21 @@ def fit(cls,
     "Train a receiver, or go on; saves it under `out`/model. Raises ValueError on bad input."
     check_tokens(tokens, teacher.n_tokens, teacher.dim); training, n = training or TrainingConfig(), teacher.n_tokens
     room = n - round(share*n)
+    if not noise >= 0: raise ValueError(f"noise is {noise}; a variance is at least 0")
+    if len(tokens) < 2: raise ValueError("a receiver learns from at least two images")
     if not 1 <= candidates <= room: raise ValueError(f"candidates is {candidates}; with {n} tokens and a share of {share:g} held out it must lie between 1 and {room}")
     torch.manual_seed(training.seed)
     model = cls(n, tokens.shape[2], **fields)
     model._start(teacher, tokens, share)
-    model = train(model, receiver_loss(teacher, noise, share, candidates), PrefixImages(tokens, orders), training, out, progress=progress)
+    parts = teacher.state_dict() if isinstance(teacher, nn.Module) else {k: v for k, v in vars(teacher).items() if isinstance(v, Tensor)}
+    identity = {"tokens": fingerprint(tokens), "orders": fingerprint(*(o for _, o in sorted((orders or {}).items()))), "teacher": fingerprint(*parts.values()), "fields": str((noise, share, candidates, *sorted(model._hub_mixin_config.items())))}
+    model = train(model, receiver_loss(teacher, noise, share, candidates), PrefixImages(tokens, orders), training, out, progress=progress, identity=identity)
     if PartialState().is_main_process: model.save_pretrained(Path(out)/"model")
     return model
 
 Receiver._start, Receiver.fit = _start, classmethod(fit)
 
-# %% ../nbs/07_receiver.ipynb #95c9b7d8
+# %% ../nbs/07_receiver.ipynb #df17625c
 @torch.no_grad()
 def order(self:Receiver,
     tokens:Tensor, # (B, N, D); a value is read only after its token was chosen
@@ -133,15 +137,13 @@ def order(self:Receiver,
 )->Tensor: # (B, N) int64, receiver track
     "The order that follows the network's estimates greedily. Raises ValueError on bad input."
     check_tokens(tokens, self.n_tokens, self.dim)
-    counted = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device) if targets is None else targets
-    free = ~torch.zeros_like(counted) if targets is None else ~targets
-    most = int(free.sum(1).min())
-    steps = most if steps is None else steps
-    if not 0 <= steps <= self.n_tokens: raise ValueError(f"steps is {steps}; it must lie between 0 and the {self.n_tokens} tokens")
-    observed, rank = torch.zeros_like(counted), torch.arange(self.n_tokens, device=tokens.device) + self.n_tokens*(1 + ~free)
-    for k in range(min(steps, most)):
-        j = self(tokens, observed, counted).masked_fill(observed | ~free, -torch.inf).argmax(1, keepdim=True)
-        observed, rank = observed.scatter(1, j, True), rank.scatter(1, j, k)
+    free, counted, steps = _task(tokens.shape[:2], targets, "expected", steps, 1, tokens.device)
+    each = torch.arange(self.n_tokens, device=tokens.device)
+    observed, rank = torch.zeros_like(free), each + self.n_tokens*(1 + (~free).long())
+    for k in range(steps):
+        worth = self(tokens, observed, counted).masked_fill(observed | ~free, -torch.inf)
+        pick = (each == worth.argmax(1, keepdim=True)) & free & ~observed # nothing, where an image has no candidate left
+        observed, rank = observed | pick, rank.masked_fill(pick, k)
     return rank.argsort(1)
 
 Receiver.order = order

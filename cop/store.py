@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['OrderStore', 'append', 'orders', 'files', 'save_orders', 'load_orders', 'OrderSource']
 
-# %% ../nbs/06_store.ipynb #e5060ae1
+# %% ../nbs/06_store.ipynb #403cba4c
 import hashlib, json, os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
+from .data import _positions
 from .entropy import check_order
 from .order import flip_order
 
@@ -81,7 +82,7 @@ def _read_shard(folder:Path, shard:dict, grid:tuple[int,int]) -> Tensor: # (n, N
     if len(order) != shard["count"]: raise ValueError(f"{path} holds {len(order)} orders, its manifest says {shard['count']}")
     return order
 
-# %% ../nbs/06_store.ipynb #6a73bf89
+# %% ../nbs/06_store.ipynb #65d48abb
 def append(self:OrderStore,
     orders:Tensor, # (n, N), of the images that follow those in the store
     files:Sequence[str]|None=None, # n file names of the images; a store has them for all shards or for none
@@ -105,7 +106,7 @@ def orders(self:OrderStore,
     "Orders of some images. Raises IndexError for an image that the store does not have."
     every = torch.cat(self._shards) if self._shards else torch.empty(0, self.grid[0]*self.grid[1], dtype=torch.int16)
     self._shards = [every] # joined once
-    index = torch.arange(len(self)) if index is None else torch.as_tensor(index, dtype=torch.int64).cpu()
+    index = torch.arange(len(self)) if index is None else _positions(index).cpu()
     if len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(self):
         raise IndexError(f"{self.folder} has orders of images 0 … {len(self) - 1}; image {int(index.min()) if index.min() < 0 else int(index.max())} was asked for")
     found = every[index].long()

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['load_weights', 'Pretrained', 'patch_grid', 'Tokenizer', 'check_tokens', 'PixelPatches', 'PCAPatches',
-           'load_tokenizer']
+           'load_public_weights', 'KL16', 'load_tokenizer']
 
-# %% ../nbs/01_tokens.ipynb #c51f7fc0
-import inspect, json, os
+# %% ../nbs/01_tokens.ipynb #0ee6d272
+import argparse, inspect, json, os, pickle, re
 from pathlib import Path
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -244,12 +244,99 @@ def _fit_pca(cls,
 
 PCAPatches.fit = classmethod(_fit_pca)
 
-# %% ../nbs/01_tokens.ipynb #3fd83527
+# %% ../nbs/01_tokens.ipynb #1aff9791
+def load_public_weights(
+    path:str|Path, # a pickle of tensors, as PyTorch writes it
+    name:str, # the entry that is wanted
+)->dict[str,Tensor]: # on the CPU
+    "Weights from a published training file; only tensors and `argparse.Namespace` are admitted. Raises FileNotFoundError, or ValueError with one line."
+    path = Path(path).expanduser()
+    if not path.is_file(): raise FileNotFoundError(f"there is no checkpoint at {path}")
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]): file = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as e: raise ValueError(f"{path} would run code when it is loaded, or is damaged; only tensors are loaded ({str(e).splitlines()[0]})") from e
+    except (RuntimeError, EOFError, OSError) as e: raise ValueError(f"{path} is damaged; fetch it again ({str(e).splitlines()[0]})") from e
+    if not isinstance(file, dict) or not isinstance(file.get(name), dict): raise ValueError(f"{path} holds no {name}; it has {', '.join(map(str, file)) if isinstance(file, dict) else type(file).__name__}")
+    return {k: v.detach() for k, v in file[name].items()}
+
+_KL_NAMES = [(r"down\.(\d+)\.block\.", r"down_blocks.\1.resnets."), (r"down\.(\d+)\.attn\.", r"down_blocks.\1.attentions."), (r"down\.(\d+)\.downsample\.conv", r"down_blocks.\1.downsamplers.0.conv"),
+    (r"up\.(\d+)\.block\.", lambda m: f"up_blocks.{4 - int(m[1])}.resnets."), (r"up\.(\d+)\.upsample\.conv", lambda m: f"up_blocks.{4 - int(m[1])}.upsamplers.0.conv"),
+    (r"mid\.block_(\d)", lambda m: f"mid_block.resnets.{int(m[1]) - 1}"), (r"mid\.attn_1", "mid_block.attentions.0"), ("nin_shortcut", "conv_shortcut"), ("norm_out", "conv_norm_out"),
+    (r"(attentions\.\d+)\.norm", r"\1.group_norm"), (r"(attentions\.\d+)\.([qkv])\.", r"\1.to_\2."), (r"(attentions\.\d+)\.proj_out", r"\1.to_out.0")]
+
+def _from_kl(weights:dict[str,Tensor]) -> dict[str,Tensor]: # public names → diffusers'
+    "In attentions, 1 × 1 convolutions are matrices there."
+    out = {}
+    for k, v in weights.items():
+        for old, new in _KL_NAMES: k = re.sub(old, new, k)
+        out[k] = v[:, :, 0, 0] if "attentions" in k and v.ndim == 4 else v
+    return out
+
+class KL16(Tokenizer):
+    "MAR's variational autoencoder: 16 × 16 pixels become one token of 16 numbers. Needs diffusers."
+    def __init__(self,
+        image_size:tuple[int,int]=(256, 256), # height, width in pixels, multiples of 16
+        base_channels:int=128, # of the first block, a multiple of 32; the public weights have 128
+        scale:float=.2325, # factor between latents and tokens
+    ):
+        super().__init__()
+        try: from diffusers import AutoencoderKL
+        except ImportError as e: raise ImportError("KL16 needs diffusers: pip install 'collapse-of-patches[generation]'") from e
+        self.image_size, self.grid, self.dim, self.scale = tuple(image_size), patch_grid(*image_size, 16), 16, scale
+        self.vae = AutoencoderKL(in_channels=3, out_channels=3, latent_channels=16, block_out_channels=tuple(base_channels*m for m in (1, 1, 2, 2, 4)), layers_per_block=2,
+            down_block_types=("DownEncoderBlock2D",)*4 + ("AttnDownEncoderBlock2D",), up_block_types=("UpDecoderBlock2D",)*5, norm_num_groups=32)
+
+    @torch.no_grad()
+    def moments(self,
+        images:Tensor, # uint8 (B, 3, H, W)
+    )->Tensor: # (B, 32, H/16, W/16): mean and log variance of each latent, not scaled
+        "What the encoder says. Raises ValueError on other images."
+        if images.ndim != 4 or tuple(images.shape[1:]) != (3, *self.image_size) or images.dtype != torch.uint8:
+            raise ValueError(f"images are {images.dtype} {tuple(images.shape)}, this tokenizer takes uint8 (batch, 3, {self.image_size[0]}, {self.image_size[1]})")
+        weight = self.vae.quant_conv.weight
+        return self.vae.quant_conv(self.vae.encoder(images.to(weight)/127.5 - 1))
+
+    def draw(self,
+        moments:Tensor, # (B, 32, h, w) from `moments`
+        noise:Tensor|None=None, # (B, 16, h, w) standard normal; None: the mean
+    )->Tensor: # (B, N, 16)
+        "Tokens: means, or draws."
+        mean, log_variance = moments.chunk(2, 1)
+        latents = mean if noise is None else mean + noise*(.5*log_variance.clamp(-30, 20)).exp()
+        return self.scale*latents.flatten(2).mT
+
+    def encode(self, images:Tensor) -> Tensor: # uint8 (B, 3, H, W) → (B, N, 16)
+        "Means of the latents, scaled."
+        return self.draw(self.moments(images))
+
+    @torch.no_grad()
+    def decode(self, tokens:Tensor) -> Tensor: # (B, N, 16) → uint8 (B, 3, H, W)
+        "Images of tokens, rounded and clipped to 0 … 255."
+        latents = check_tokens(tokens, self.n_tokens, 16).mT.unflatten(2, self.grid)/self.scale
+        return ((self.vae.decode(latents.to(self.vae.quant_conv.weight)).sample.float() + 1)*127.5).round().clamp(0, 255).to(torch.uint8)
+
+    def load_public(self, weights:dict[str,Tensor]) -> "KL16": # weights under their public names
+        "Take over public weights strictly. Raises ValueError if they do not fit."
+        weights, own = _from_kl(weights), self.vae.state_dict()
+        wrong = [k for k in own.keys() | weights.keys() if k not in own or k not in weights or own[k].shape != weights[k].shape]
+        if wrong: raise ValueError(f"these weights are of another autoencoder ({len(wrong)} differ, {min(wrong)} among them); KL-16 with base_channels {len(own['encoder.conv_in.bias'])} is expected")
+        self.vae.load_state_dict(weights)
+        return self.eval()
+
+    @classmethod
+    def from_public_checkpoint(cls,
+        path:str|Path, # `kl16.ckpt` of the public release
+        image_size:tuple[int,int]=(256, 256), # height, width in pixels
+    )->"KL16": # in evaluation mode
+        "Load the public autoencoder. Raises FileNotFoundError, or ValueError with one line that says what is wrong."
+        return cls(image_size).load_public(load_public_weights(path, "model"))
+
+# %% ../nbs/01_tokens.ipynb #06560ba3
 def load_tokenizer(
     path:str|Path, # a folder written by `save_pretrained`
 )->Tokenizer: # of the class that was saved
     "Load whichever tokenizer a folder holds."
-    kinds = {c.__name__: c for c in (PixelPatches, PCAPatches)}
+    kinds = {c.__name__: c for c in (PixelPatches, PCAPatches, KL16)}
     name = _read_config(Path(path)).get("class") if Path(path).is_dir() else None
     if name is None: raise FileNotFoundError(f"there is no tokenizer at {path}")
     if name not in kinds: raise ValueError(f"{path} holds a {name}, which is no tokenizer ({', '.join(kinds)})")
