@@ -142,7 +142,7 @@ def load_orders(
     "All orders of a store."
     return OrderStore(folder).orders()
 
-# %% ../nbs/06_store.ipynb #158d22a3
+# %% ../nbs/06_store.ipynb #7ffd2a24
 class OrderSource:
     "Orders for batches of images, from a fixed order, a store, or a function; with the track they are on."
     def __init__(self,
@@ -164,4 +164,5 @@ class OrderSource:
         elif not isinstance(self.source, OrderStore): order = check_order(self.source(images))
         elif index is None: raise ValueError("orders come from a store: pass index=, the images' positions in their set")
         else: order = self.source.orders(index, flip)
+        if len(order) != len(images): raise ValueError(f"there are {len(images)} images and {len(order)} orders; give an index, or an order, for each")
         return order.to(images.device)
