@@ -5,18 +5,19 @@
 # %% auto #0
 __all__ = ['OrderBank', 'order_consistency']
 
-# %% ../nbs/06_bank.ipynb #a4ed8172
-import json, os
+# %% ../nbs/06_bank.ipynb #a4c64557
+import json
 from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from .entropy import check_order
 from .keyed import hash_keys, keyed_uniform
 from .measures import Interval
+from .store import _write
 
-# %% ../nbs/06_bank.ipynb #6c2c3823
+# %% ../nbs/06_bank.ipynb #9207759d
 class OrderBank:
     "Orders of training images by class, for images that are still to be made."
     track = "receiver" # of the image that is made nothing was seen
@@ -44,9 +45,9 @@ class OrderBank:
     )->"OrderBank":
         "Keep some orders of every class. Raises ValueError if something does not fit."
         if per_class < 1: raise ValueError(f"per_class is {per_class}; keep at least 1 order of each class")
-        place = (labels[:, None] == labels).tril(-1).sum(1) if len(labels) < 4096 else torch.stack([(labels[:i] == labels[i]).sum() for i in range(len(labels))])
-        keep = place < per_class
-        return cls(orders[keep.to(orders.device)], labels[keep], grid, configuration)
+        every = cls(orders, labels, grid, configuration) # class by class, in their sequence
+        keep = torch.arange(len(every.labels)) - every.first[every.labels] < per_class
+        return cls(every.orders[keep], every.labels[keep], grid, configuration)
 
     def __repr__(self) -> str: return f"OrderBank({len(self.orders)} orders of {int((self.count > 0).sum())} classes, {self.grid[0]} × {self.grid[1]} patches)"
 
@@ -78,10 +79,9 @@ class OrderBank:
         path:str|Path, # of the safetensors file
     ):
         "Write the bank, under a temporary name first."
-        path = Path(path); path.parent.mkdir(parents=True, exist_ok=True); temporary = path.with_name(path.name + ".tmp")
+        path = Path(path); path.parent.mkdir(parents=True, exist_ok=True)
         small = torch.uint8 if self.orders.shape[1] <= 256 else torch.int32
-        save_file({"orders": self.orders.to(small), "labels": self.labels.int()}, temporary, metadata={"format": "cop-bank-1", "grid": json.dumps(self.grid), "configuration": json.dumps(self.configuration)})
-        os.replace(temporary, path)
+        _write(path, save({"orders": self.orders.to(small), "labels": self.labels.int()}, metadata={"format": "cop-bank-1", "grid": json.dumps(self.grid), "configuration": json.dumps(self.configuration)}))
 
     @classmethod
     def load(cls,

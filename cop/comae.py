@@ -7,7 +7,7 @@ __all__ = ['keep_share', 'inject_noise', 'rotary_angles', 'Block', 'rotate', 'Re
            'contrastive_loss', 'CoMAE', 'Selector', 'Reconstructor', 'select', 'reconstruct', 'losses', 'default_chunk',
            'dependencies', 'comae_loss', 'random_flip', 'train_comae']
 
-# %% ../nbs/04_comae.ipynb #6b16118a
+# %% ../nbs/04_comae.ipynb #27653ff0
 import inspect, math
 from pathlib import Path
 import torch
@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from .data import ImageSet, flip_sample
 from .keyed import keyed_normal, keyed_permutation
-from .tokens import Pretrained, Tokenizer, check_tokens, load_tokenizer
-from .training import TrainingConfig, train
+from .tokens import Pretrained, Tokenizer, check_tokens
+from .training import TrainingConfig, fingerprint, train
 
 # %% ../nbs/04_comae.ipynb #8df88101
 def keep_share(
@@ -267,7 +267,7 @@ def dependencies(self:CoMAE,
 
 CoMAE.dependencies = dependencies
 
-# %% ../nbs/04_comae.ipynb #33fc4485
+# %% ../nbs/04_comae.ipynb #989206d9
 def comae_loss(
     tokenizer:Tokenizer, # fitted; images become tokens on the device
 ):
@@ -303,10 +303,8 @@ def train_comae(
     if unknown := set(comae or ()) - set(fields): raise ValueError(f"CoMAE has no field {', '.join(sorted(unknown))}; it has {', '.join(fields)} (steps and the like belong to training=TrainingConfig(…))")
     torch.manual_seed(training.seed)
     model = CoMAE(tokenizer.grid, tokenizer.dim, **(comae or {}))
-    if (out/"tokenizer").is_dir() and not all(torch.allclose(a.cpu(), b, rtol=1e-2, atol=1e-3) for a, b in zip(tokenizer.state_dict().values(), load_tokenizer(out/"tokenizer").state_dict().values()) if a.shape == b.shape):
-        raise ValueError(f"{out} was trained on other images: its tokenizer differs; train in another folder, or remove this one")
     model = train(model, comae_loss(tokenizer), images, training, out, augment=random_flip if flip else None,
-                  turns=("encoder", "decoder") if alternate else None, progress=progress, resume=resume)
+                  turns=("encoder", "decoder") if alternate else None, progress=progress, resume=resume, identity={"tokenizer": fingerprint(*tokenizer.state_dict().values())})
     if PartialState().is_main_process:
         tokenizer.cpu().save_pretrained(out/"tokenizer"); model.save_pretrained(out/"model")
     return model

@@ -105,7 +105,7 @@ class HeadNet(nn.Module):
         y = self.time_embed(t) + self.cond_embed(z)
         return self.body(self.input_proj(x), [m.adaLN_modulation(y) for m in (*self.res_blocks, self.final_layer)])
 
-# %% ../nbs/08_diffusion.ipynb #0cb515e0
+# %% ../nbs/08_diffusion.ipynb #460675fe
 def _normal_cdf(x:Tensor) -> Tensor: # the approximation that the public code uses
     return .5*(1 + (math.sqrt(2/math.pi)*(x + .044715*x**3)).tanh())
 
@@ -118,7 +118,7 @@ def _normal_divergence(mean:Tensor, log_var:Tensor, other_mean:Tensor, other_log
     return .5*(other_log_var - log_var - 1 + (log_var - other_log_var).exp() + (mean - other_mean).square()*(-other_log_var).exp())
 
 class DiffusionHead(nn.Module):
-    "p(token | z) by denoising diffusion: `loss` to train it, `sample` to draw from it."
+    "p(token | z) by denoising diffusion: `loss` to train it, a `Denoiser` to draw from it."
     def __init__(self,
         channels:int, # C, numbers a token
         condition:int, # D, of z
@@ -137,7 +137,7 @@ class DiffusionHead(nn.Module):
         noise:Tensor, # (R, C) standard normal
     )->Tensor: # (R,)
         "Squared error of the noise, and the variational bound in bits a number (Nichol and Dhariwal 2021)."
-        _, signal, sigma, of_x0, of_xt, log_beta, log_posterior = (c[t.cpu()].to(target)[:, None] for c in diffusion_tables())
+        signal, sigma, of_x0, of_xt, log_beta, log_posterior = torch.stack(diffusion_tables()[1:]).to(target)[:, t, None] # t stays on its device
         x = signal*target + sigma*noise
         found, v = self.net(x, t, z).to(target.dtype).chunk(2, 1)
         mean, f = of_x0*(x - sigma*found.detach())/signal + of_xt*x, (v + 1)/2

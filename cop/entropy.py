@@ -98,7 +98,12 @@ def _lengths(lengths:Tensor|None, n_tokens:int) -> Tensor: # (L,) int64
     if lengths.ndim != 1 or lengths.is_floating_point() or not ((0 <= lengths) & (lengths <= n_tokens)).all(): raise ValueError(f"lengths are whole numbers 0 … {n_tokens} in a row, not {lengths.tolist()}")
     return lengths.long().cpu()
 
-# %% ../nbs/02_entropy.ipynb #3ae8aacd
+# %% ../nbs/02_entropy.ipynb #b4a8306b
+def _check_sets(observed:Tensor, n_tokens:int) -> None:
+    "ValueError unless these are sets of seen tokens."
+    if observed.dtype != torch.bool or observed.ndim != 2 or observed.shape[1] != n_tokens:
+        raise ValueError(f"observed is bool of shape (batch, {n_tokens}), not {observed.dtype} of shape {tuple(observed.shape)}")
+
 def left_after(self:Estimator,
     observed:Tensor, # (B, N) bool, True where a token is seen
     candidates:Tensor, # (B, N) bool, unseen tokens that could be next, at least one in the batch
@@ -126,7 +131,18 @@ def _task(shape, targets:Tensor|None, oracle:str, steps:int|None, draws:int, dev
     most = int(free.sum(1).max())
     return free, counted, most if steps is None else min(steps, most)
 
-# %% ../nbs/02_entropy.ipynb #e1c3467f
+# %% ../nbs/02_entropy.ipynb #17ff150c
+def _reveal(free:Tensor, steps:int, left, tolerance:float=1e-9) -> Tensor: # (B, N) bool; (seen (B, N), step) → (B, N) what each candidate would leave → (B, N)
+    "Reveal what leaves least, step by step; ties go to the earlier token. The rest follows in raster sequence, what is not free comes last."
+    each = torch.arange(free.shape[1], device=free.device)
+    seen, rank = torch.zeros_like(free), each + len(each)*(1 + (~free).long())
+    for k in range(steps):
+        value = left(seen, k)
+        first = (value <= value.amin(1, keepdim=True) + tolerance).int().argmax(1, keepdim=True)
+        pick = (each == first) & free & ~seen # nothing, where an image has no candidate left
+        seen, rank = seen | pick, rank.masked_fill(pick, k)
+    return rank.argsort(1)
+
 @torch.no_grad()
 def greedy_order(self:Estimator,
     tokens:Tensor, # (B, N, D)
@@ -138,16 +154,11 @@ def greedy_order(self:Estimator,
 )->Tensor: # (B, N); what is left after `steps` follows in raster sequence, the targets come last
     "Reveal what leaves least, again and again. Raises ValueError on bad targets, oracle, steps or draws."
     free, counted, steps = _task(tokens.shape[:2], targets, oracle, steps, draws, tokens.device)
-    n = tokens.shape[1]; each = torch.arange(n, device=tokens.device)
-    seen, rank = torch.zeros_like(free), each + n*(1 + (~free).long())
     worlds = self.sample(~counted, tokens, draws, seed) if oracle == "posterior" else tokens[None]
-    for k in range(steps):
-        if oracle == "expected": worlds = self.sample(seen, tokens, draws, seed + k)
-        left = sum(self.left_after(seen, free & ~seen, x, counted, oracle in ("posterior", "hindsight")) for x in worlds)
-        first = (left <= left.amin(1, keepdim=True) + 1e-9*len(worlds)).int().argmax(1, keepdim=True) # ties go to the earlier token
-        pick = (each == first) & free & ~seen
-        seen, rank = seen | pick, rank.masked_fill(pick, k)
-    return rank.argsort(1)
+    def left(seen, k):
+        drawn = self.sample(seen, tokens, draws, seed + k) if oracle == "expected" else worlds
+        return sum(self.left_after(seen, free & ~seen, x, counted, oracle in ("posterior", "hindsight")) for x in drawn)/len(drawn)
+    return _reveal(free, steps, left)
 
 Estimator.left_after, Estimator.greedy_order = left_after, greedy_order
 
@@ -281,7 +292,7 @@ def _check(self, rows:Tensor, tokens:Tensor|None, read:Tensor|bool=True) -> None
 
 for f in (residual_entropy, residual_surprisal, token_surprisal, _check): setattr(GaussianTokens, f.__name__, f)
 
-# %% ../nbs/02_entropy.ipynb #2d7b8a52
+# %% ../nbs/02_entropy.ipynb #f7eac081
 def _given(self, observed:Tensor, tokens:Tensor|None=None) -> tuple[Tensor,Tensor]: # → (B, N·D, N·D), (B, N, D)
     "R and the conditional means given each set: R Rᵀ is the covariance of what is unseen, 0 where it is seen."
     order = (~observed).long().argsort(dim=1, stable=True)
@@ -297,8 +308,7 @@ def _given(self, observed:Tensor, tokens:Tensor|None=None) -> tuple[Tensor,Tenso
 
 def _ask(self, question, observed:Tensor, *others:Tensor|None) -> Tensor:
     "Put a question about each set in parts of bounded memory; the first of the others are the tokens."
-    if observed.dtype != torch.bool or observed.ndim != 2 or observed.shape[1] != self.n_tokens:
-        raise ValueError(f"observed is bool of shape (batch, {self.n_tokens}), not {observed.dtype} of shape {tuple(observed.shape)}")
+    _check_sets(observed, self.n_tokens)
     if others[0] is not None: self._check(observed, others[0], observed)
     return torch.cat([question(o, *x, *self._given(o, x[0])) for o, *x in self._parts(observed, *others)])
 

@@ -7,7 +7,7 @@ __all__ = ['OwnLinear', 'MixingBlock', 'MixingTrunk', 'MaskedMixer', 'conditiona
            'LinearReader', 'NeuralTokens', 'surprisal', 'entropy', 'draw', 'CategoricalTokens', 'PrefixImages',
            'draw_order', 'draw_observed', 'estimator_loss', 'fit']
 
-# %% ../nbs/07_estimators.ipynb #6c58ea6f
+# %% ../nbs/07_estimators.ipynb #1efeba93
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ from sklearn.cluster import MiniBatchKMeans
 from timm.layers import Mlp
 from torch import Tensor, nn
 from torch.utils.data import Dataset
-from .entropy import Estimator, check_order
+from .entropy import Estimator, check_order, _check_sets
 from .keyed import keyed_normal, keyed_permutation, keyed_uniform
 from .tokens import Pretrained, check_tokens
 from .training import TrainingConfig, fingerprint, train
@@ -73,11 +73,10 @@ class MaskedMixer(Pretrained, Estimator):
     def forward(self, tokens:Tensor, observed:Tensor) -> Tensor: # → (U, outputs) of the U unseen tokens, image by image
         return self.head(self.states(tokens, observed)[~observed])
 
-# %% ../nbs/07_estimators.ipynb #880e3591
+# %% ../nbs/07_estimators.ipynb #4698bcb2
 def _check_question(self, observed:Tensor, tokens:Tensor|None):
     "ValueError unless a set of seen tokens and the tokens belong together."
-    if observed.dtype != torch.bool or observed.ndim != 2 or observed.shape[1] != self.n_tokens:
-        raise ValueError(f"observed is bool of shape (batch, {self.n_tokens}), not {observed.dtype} of shape {tuple(observed.shape)}")
+    _check_sets(observed, self.n_tokens)
     if tokens is None: raise ValueError(f"{type(self).__name__} looks at values: pass tokens (batch, {self.n_tokens}, {self.dim})")
     check_tokens(tokens, self.n_tokens, self.dim)
     if len(tokens) != len(observed): raise ValueError(f"there are {len(observed)} sets of seen tokens and {len(tokens)} images; repeat the images as often as needed")
@@ -281,7 +280,7 @@ class CategoricalTokens(MaskedMixer):
     def draw(self, out:Tensor, observed:Tensor, draws:int, rng:torch.Generator) -> Tensor: # (draws, U, D), prototypes
         return self.codebook[torch.multinomial(out.softmax(-1).cpu(), draws, replacement=True, generator=rng).T.to(out.device)]
 
-# %% ../nbs/07_estimators.ipynb #8319d3fd
+# %% ../nbs/07_estimators.ipynb #11ed8fca
 class PrefixImages(Dataset):
     "Tokens of training images, and orders whose prefixes are practised."
     def __init__(self,
@@ -297,6 +296,8 @@ class PrefixImages(Dataset):
             self.orders.append(order.to(torch.int16))
 
     def __len__(self) -> int: return len(self.tokens)
+
+    def identity(self) -> dict[str,str]: return {"tokens": fingerprint(self.tokens), "orders": fingerprint(*self.orders)} # as `train` takes it
 
     def __getitem__(self, i:int) -> dict: # the loop seeds the generator with the sample's key
         if not self.orders: return {"tokens": self.tokens[i]}
@@ -322,7 +323,7 @@ def draw_observed(
     "Prefixes of uniform length of `draw_order`."
     return draw_order(keys, n_tokens, orders).argsort(1) < (keyed_uniform(keys, 3)[:, 2:]*n_tokens).long()
 
-# %% ../nbs/07_estimators.ipynb #ce12e8b6
+# %% ../nbs/07_estimators.ipynb #509f797d
 def estimator_loss(model:nn.Module, batch:dict) -> tuple[Tensor,dict]:
     "Surprisal of the unseen tokens: the mean of each image, and of the images."
     judge = getattr(model, "module", model) # without the wrapper of several processes
@@ -350,7 +351,7 @@ def fit(cls,
     data = PrefixImages(tokens.float(), orders, own_orders)
     torch.manual_seed(training.seed)
     model = cls(*tokens.shape[1:], **fields); model.prepare(data.tokens, training.seed)
-    identity = {"tokens": fingerprint(tokens), "orders": fingerprint(*(o for _, o in sorted((orders or {}).items()))), "fields": str(sorted({**model._hub_mixin_config, "own_orders": own_orders}.items()))}
+    identity = {**data.identity(), "fields": str(sorted({**model._hub_mixin_config, "own_orders": own_orders}.items()))}
     model = train(model, estimator_loss, data, training, out, augment=augment, progress=progress, resume=resume, identity=identity)
     if PartialState().is_main_process: model.save_pretrained(Path(out)/"model")
     return model

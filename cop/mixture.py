@@ -6,7 +6,7 @@
 __all__ = ['MixtureTokens', 'log_prob', 'posterior', 'conditional_surprisal', 'conditional_entropy', 'sample', 'entropy_bounds',
            'residual_surprisal', 'residual_entropy', 'token_surprisal', 'left_after', 'greedy_order']
 
-# %% ../nbs/02_mixture.ipynb #81070f7a
+# %% ../nbs/02_mixture.ipynb #237642b5
 import math
 import torch
 from sklearn.cluster import KMeans
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.linalg import cholesky, solve_triangular
 from torch.quasirandom import SobolEngine
 from torch.special import entr, ndtri
-from .entropy import Estimator, check_order, _counted, _half_log_det, _lengths, _numbers, _task
+from .entropy import Estimator, check_order, _check_sets, _counted, _half_log_det, _lengths, _numbers, _task
 
 # %% ../nbs/02_mixture.ipynb #223eec0c
 class MixtureTokens(Estimator):
@@ -140,7 +140,7 @@ def _mixture_entropy(
         told[b, p] = _label_information(top.values, mean[b_, p_, top.indices], factor[b_, p_, top.indices], points[b, p])
     return within + told
 
-# %% ../nbs/02_mixture.ipynb #70ce4964
+# %% ../nbs/02_mixture.ipynb #3e125822
 def _factor(self:MixtureTokens, order:Tensor) -> tuple[Tensor,Tensor]: # (…, N) → numbers in that order (…, N·D), factors (…, K, N·D, N·D)
     rows = _numbers(order, self.dim)
     return rows, cholesky(self.covariances[:, rows[..., :, None], rows[..., None, :]].movedim(0, -3))
@@ -163,8 +163,7 @@ def _given(self:MixtureTokens, observed:Tensor, tokens:Tensor) -> tuple[Tensor,T
 
 def _ask(self:MixtureTokens, question, observed:Tensor, tokens:Tensor|None) -> Tensor:
     "Ask about each different set once for all its images, in parts of bounded memory, after a check of what is asked."
-    if observed.dtype != torch.bool or observed.ndim != 2 or observed.shape[1] != self.n_tokens:
-        raise ValueError(f"observed is bool of shape (batch, {self.n_tokens}), not {observed.dtype} of shape {tuple(observed.shape)}")
+    _check_sets(observed, self.n_tokens)
     tokens, parts, k, d = _check_tokens(self, tokens, len(observed)), [], len(self.weights), self.dim
     _, which, count = observed.unique(dim=0, return_inverse=True, return_counts=True)
     by_set, first = which.argsort(stable=True), count.cumsum(0) - count

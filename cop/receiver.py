@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['Receiver', 'one_step_drops', 'receiver_loss', 'fit', 'order']
 
-# %% ../nbs/07_receiver.ipynb #733e6ed0
+# %% ../nbs/07_receiver.ipynb #b66bf54e
 from collections.abc import Mapping
 from pathlib import Path
 import torch
 from accelerate import PartialState
 from torch import Tensor, nn
-from .entropy import Estimator, _task
+from .entropy import Estimator, _reveal, _task
 from .estimators import MixingTrunk, PrefixImages, draw_order
 from .keyed import keyed_normal, keyed_uniform
 from .measures import draw_targets, hold_out
@@ -87,7 +87,7 @@ def receiver_loss(
         return error.square().mean(), {"drop": drops.mean()}
     return loss
 
-# %% ../nbs/07_receiver.ipynb #c2040f51
+# %% ../nbs/07_receiver.ipynb #c095fa67
 def _start(self:Receiver, teacher:Estimator, tokens:Tensor, share:float) -> None:
     "Standardise tokens; take over each token's mean drop when nothing is seen, and the drops' deviation."
     self.mean.copy_(tokens.mean(0)); self.deviation.copy_(tokens.std(0).clamp(min=1e-3))
@@ -121,14 +121,15 @@ def fit(cls,
     model = cls(n, tokens.shape[2], **fields)
     model._start(teacher, tokens, share)
     parts = teacher.state_dict() if isinstance(teacher, nn.Module) else {k: v for k, v in vars(teacher).items() if isinstance(v, Tensor)}
-    identity = {"tokens": fingerprint(tokens), "orders": fingerprint(*(o for _, o in sorted((orders or {}).items()))), "teacher": fingerprint(*parts.values()), "fields": str((noise, share, candidates, *sorted(model._hub_mixin_config.items())))}
-    model = train(model, receiver_loss(teacher, noise, share, candidates), PrefixImages(tokens, orders), training, out, progress=progress, identity=identity)
+    data = PrefixImages(tokens, orders)
+    identity = {**data.identity(), "teacher": fingerprint(*parts.values()), "fields": str((noise, share, candidates, *sorted(model._hub_mixin_config.items())))}
+    model = train(model, receiver_loss(teacher, noise, share, candidates), data, training, out, progress=progress, identity=identity)
     if PartialState().is_main_process: model.save_pretrained(Path(out)/"model")
     return model
 
 Receiver._start, Receiver.fit = _start, classmethod(fit)
 
-# %% ../nbs/07_receiver.ipynb #df17625c
+# %% ../nbs/07_receiver.ipynb #91b6a391
 @torch.no_grad()
 def order(self:Receiver,
     tokens:Tensor, # (B, N, D); a value is read only after its token was chosen
@@ -138,12 +139,6 @@ def order(self:Receiver,
     "The order that follows the network's estimates greedily. Raises ValueError on bad input."
     check_tokens(tokens, self.n_tokens, self.dim)
     free, counted, steps = _task(tokens.shape[:2], targets, "expected", steps, 1, tokens.device)
-    each = torch.arange(self.n_tokens, device=tokens.device)
-    observed, rank = torch.zeros_like(free), each + self.n_tokens*(1 + (~free).long())
-    for k in range(steps):
-        worth = self(tokens, observed, counted).masked_fill(observed | ~free, -torch.inf)
-        pick = (each == worth.argmax(1, keepdim=True)) & free & ~observed # nothing, where an image has no candidate left
-        observed, rank = observed | pick, rank.masked_fill(pick, k)
-    return rank.argsort(1)
+    return _reveal(free, steps, lambda seen, k: (-self(tokens, seen, counted)).masked_fill(seen | ~free, torch.inf), tolerance=0.)
 
 Receiver.order = order
