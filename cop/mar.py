@@ -42,7 +42,7 @@ class QueryBlock(Block):
         x = x.gather(1, at) + a.proj_drop(a.proj(o.transpose(1, 2).reshape(b, m, d)))
         return x + self.mlp(self.norm2(x))
 
-# %% ../nbs/08_mar.ipynb #7f8798e3
+# %% ../nbs/08_mar.ipynb #a14876a0
 class MAR(Pretrained):
     "A masked autoregressive image model (Li et al. 2024); fields and weights are named as in the public code."
     def __init__(self,
@@ -129,7 +129,7 @@ class MAR(Pretrained):
         "What is known of each place asked for."
         x, b = self.decoder_embed(x), self.buffer_size
         at = torch.cat([torch.arange(b, device=seen.device).expand(len(seen), -1), b + seen], 1)
-        x = self.mask_token.expand(len(x), b + self.n_tokens, -1).scatter(1, at[..., None].expand_as(x), x) + self.decoder_pos_embed_learned
+        x = self.mask_token.to(x.dtype).expand(len(x), b + self.n_tokens, -1).scatter(1, at[..., None].expand_as(x), x) + self.decoder_pos_embed_learned
         *blocks, last = self.decoder_blocks
         for block in blocks: x = block(x)
         return self.decoder_norm(last(x, b + asked)) + self.diffusion_pos_embed_learned[0][asked]
