@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['Tables', 'diffusion_tables', 'HeadBlock', 'HeadOutput', 'TimeEmbedding', 'HeadNet', 'DiffusionHead', 'Denoiser']
 
-# %% ../nbs/08_diffusion.ipynb #265768e2
+# %% ../nbs/08_diffusion.ipynb #bb353cb2
 import math
 from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -146,14 +147,29 @@ class DiffusionHead(nn.Module):
         bound = torch.where(t[:, None] == 0, _binned_surprisal(target, mean, .5*log_var), bound)
         return (noise - found).square().mean(1) + bound.mean(1)/math.log(2)
 
-# %% ../nbs/08_diffusion.ipynb #5eabd146
+# %% ../nbs/08_diffusion.ipynb #1b3f11d4
+_kept = WeakKeyDictionary() # head → state of its weights, Denoiser
+
 class Denoiser:
     "Draws tokens: holds what does not depend on z, so that it is computed once for many draws."
     @torch.no_grad()
-    def __init__(self, head:DiffusionHead):
-        self.head, net, tables = head, head.net, diffusion_tables(head.sampling_steps)
-        self.time, self.packed = net.time_embed(tables.timestep.to(net.cond_embed.weight.device)), net.packed()
+    def __init__(self,
+        head:DiffusionHead, # in evaluation mode; its weights are copied in part, so make a new Denoiser after a change
+        together:int=512, # rows that the modulations are computed for at once, ≥ 1: tokens × timesteps, and twice that under guidance
+        graphs:bool=True, # on a GPU: capture the loop?
+    ):
+        net, tables = head.net, diffusion_tables(head.sampling_steps)
+        self.net, self.channels, self.together, self.packed = net, head.channels, together, net.packed()
+        self.time = net.time_embed(tables.timestep.to(self.packed[0].device))
         self.coefficients = list(zip(*(c.tolist() for c in tables[1:])))
+        self.graphs = {} if graphs and self.time.is_cuda else None # (rows, halves, dtype) → None (seen once) or what `_capture` gives
+
+    @classmethod
+    def of(cls, head:DiffusionHead) -> "Denoiser":
+        "The Denoiser of a head, kept as long as no weight of it changes."
+        state = [(p.data_ptr(), None if p.is_inference() else p._version) for p in head.parameters()]
+        if _kept.get(head, (None,))[0] != state: _kept[head] = state, cls(head)
+        return _kept[head][1]
 
     @torch.no_grad()
     def __call__(self,
@@ -164,17 +180,41 @@ class Denoiser:
         scale:float=1., # of the guidance
     )->Tensor: # (R, C)
         "One token for each z."
-        net, (weight, bias, sizes), rows = self.head.net, self.packed, len(z)
-        c = net.cond_embed(z if free is None else torch.cat([z, free]))
-        x = draw((rows, self.head.channels))
-        for s in reversed(range(len(self.coefficients))):
-            signal, sigma, of_x0, of_xt, log_beta, log_posterior = self.coefficients[s]
-            h = net.input_proj(x.to(c.dtype))
-            modulations = F.linear(F.silu(self.time[s] + c), weight, bias).split(sizes, -1)
-            out = net.body(h if free is None else h.repeat(2, 1), modulations).to(x.dtype)
-            found, v = out[:rows].chunk(2, 1)
-            if free is not None: u = out[rows:, :x.shape[1]]; found = u + scale*(found - u)
-            f, e = (v + 1)/2, draw(x.shape)
-            x = of_x0*((x - sigma*found)/signal) + of_xt*x
-            if s: x = x + (.5*(f*log_beta + (1 - f)*log_posterior)).exp()*e*temperature
+        noise = torch.stack([draw((len(z), self.channels)) for _ in range(len(self.coefficients) + 1)])
+        z = torch.stack([z] if free is None else [z, free])
+        inputs = z, noise, *(torch.tensor(float(v), device=z.device, dtype=noise.dtype) for v in (temperature, scale))
+        return self._loop(*inputs) if self.graphs is None else self._replay(*inputs)
+
+    def _loop(self, z:Tensor, noise:Tensor, temperature:Tensor, scale:Tensor) -> Tensor: # (1 or 2, R, D), (S + 1, R, C), two numbers → (R, C)
+        weight, bias, sizes = self.packed
+        x, c = noise[0], self.net.cond_embed(z)
+        size = max(1, self.together//max(1, z.shape[0]*z.shape[1]))
+        for end in range(len(self.time), 0, -size):
+            times = range(max(0, end - size), end)
+            modulations = F.linear(F.silu(self.time[times.start:end, None, None] + c), weight, bias) # (S', 1 or 2, R, all)
+            for s, modulation in reversed(list(zip(times, modulations))):
+                signal, sigma, of_x0, of_xt, log_beta, log_posterior = self.coefficients[s]
+                found, v = self.net.body(self.net.input_proj(x.to(c.dtype)).expand(len(z), -1, -1), modulation.split(sizes, -1)).to(x.dtype).chunk(2, -1)
+                found = found[0] if len(z) == 1 else found[1] + scale*(found[0] - found[1])
+                f = (v[0] + 1)/2
+                x = of_x0*((x - sigma*found)/signal) + of_xt*x
+                if s: x = x + (.5*(f*log_beta + (1 - f)*log_posterior)).exp()*noise[len(self.time) - s]*temperature
         return x
+
+    def _replay(self, z:Tensor, noise:Tensor, temperature:Tensor, scale:Tensor) -> Tensor:
+        rows = noise.shape[1]
+        step = 2**max(0, rows.bit_length() - 3); fill = -rows % step # at most a quarter more
+        z, noise = F.pad(z, (0, 0, 0, fill)), F.pad(noise, (0, 0, 0, fill)); key, inputs = (rows + fill, len(z), noise.dtype), (z, noise, temperature, scale)
+        if key not in self.graphs: self.graphs[key] = None; return self._loop(*inputs)[:rows]
+        graph, held, out = self.graphs[key] = self.graphs[key] or self._capture(*inputs)
+        for old, new in zip(held, inputs): old.copy_(new)
+        graph.replay()
+        return out[:rows].clone()
+
+    def _capture(self, *inputs:Tensor) -> tuple: # the graph, the tensors that it reads, the one that it writes
+        held, side, graph = [t.clone() for t in inputs], torch.cuda.Stream(), torch.cuda.CUDAGraph()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side): self._loop(*held) # libraries set themselves up
+        torch.cuda.current_stream().wait_stream(side)
+        with torch.cuda.graph(graph): out = self._loop(*held)
+        return graph, held, out

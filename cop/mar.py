@@ -199,7 +199,7 @@ def masked_after(
         now = max(1, min(now - 1, math.floor(n_tokens*math.cos(math.pi/2*(s + 1)/num_iter)))); left.append(now)
     return left + [0]
 
-# %% ../nbs/08_mar.ipynb #63de6116
+# %% ../nbs/08_mar.ipynb #4907a6a9
 @torch.no_grad()
 def steps(self:MAR,
     labels:Tensor, # (B,) int64 classes
@@ -223,7 +223,7 @@ def steps(self:MAR,
     elif (order := check_order(order.to(device).expand(b, -1) if order.ndim == 1 else order.to(device), n)).shape[0] != b: raise ValueError(f"there are {len(order)} orders for {b} images")
     order = order.gather(1, (~there.gather(1, order)).long().argsort(dim=1, stable=True)) # what is known comes first
     classes = self.class_emb(labels.to(device)); guided = cfg != 1
-    prefix, denoise, twice = self.prefix(torch.cat([classes, self.fake_latent.expand(b, -1)]) if guided else classes), Denoiser(self.diffloss), 1 + guided
+    prefix, denoise, twice = self.prefix(torch.cat([classes, self.fake_latent.expand(b, -1)]) if guided else classes), Denoiser.of(self.diffloss), 1 + guided
     at = lambda index: index[..., None].expand(-1, -1, self.dim)
     for done, masked in zip((start, *(n - m for m in left)), left):
         if policy: order = self._follow(order, policy(tokens, there, n - masked - done), there, done)
