@@ -106,7 +106,7 @@ class HeadNet(nn.Module):
         y = self.time_embed(t) + self.cond_embed(z)
         return self.body(self.input_proj(x), [m.adaLN_modulation(y) for m in (*self.res_blocks, self.final_layer)])
 
-# %% ../nbs/08_diffusion.ipynb #460675fe
+# %% ../nbs/08_diffusion.ipynb #3384cea9
 def _normal_cdf(x:Tensor) -> Tensor: # the approximation that the public code uses
     return .5*(1 + (math.sqrt(2/math.pi)*(x + .044715*x**3)).tanh())
 
@@ -126,10 +126,12 @@ class DiffusionHead(nn.Module):
         width:int=1024, # W
         depth:int=6, # residual blocks
         sampling_steps:int=100, # diffusion steps of a draw, 2 … 1000
+        limit:float|None=None, # a draw may not aim at numbers beyond ±limit, > 0; None: it may, as in the public code
     ):
         super().__init__()
         diffusion_tables(sampling_steps)
-        self.net, self.channels, self.sampling_steps = HeadNet(channels, condition, width, depth), channels, sampling_steps
+        if limit is not None and not limit > 0: raise ValueError(f"limit is {limit}; it must be above 0, or None")
+        self.net, self.channels, self.sampling_steps, self.limit = HeadNet(channels, condition, width, depth), channels, sampling_steps, limit
 
     def loss(self,
         z:Tensor, # (R, D)
@@ -147,7 +149,7 @@ class DiffusionHead(nn.Module):
         bound = torch.where(t[:, None] == 0, _binned_surprisal(target, mean, .5*log_var), bound)
         return (noise - found).square().mean(1) + bound.mean(1)/math.log(2)
 
-# %% ../nbs/08_diffusion.ipynb #1b3f11d4
+# %% ../nbs/08_diffusion.ipynb #88973b37
 _kept = WeakKeyDictionary() # head → state of its weights, Denoiser
 
 class Denoiser:
@@ -159,7 +161,7 @@ class Denoiser:
         graphs:bool=True, # on a GPU: capture the loop?
     ):
         net, tables = head.net, diffusion_tables(head.sampling_steps)
-        self.net, self.channels, self.together, self.packed = net, head.channels, together, net.packed()
+        self.net, self.channels, self.limit, self.together, self.packed = net, head.channels, head.limit or math.inf, together, net.packed()
         self.time = net.time_embed(tables.timestep.to(self.packed[0].device))
         self.coefficients = list(zip(*(c.tolist() for c in tables[1:])))
         self.graphs = {} if graphs and self.time.is_cuda else None # (rows, halves, dtype) → None (seen once) or what `_capture` gives
@@ -167,7 +169,7 @@ class Denoiser:
     @classmethod
     def of(cls, head:DiffusionHead) -> "Denoiser":
         "The Denoiser of a head, kept as long as no weight of it changes."
-        state = [(p.data_ptr(), None if p.is_inference() else p._version) for p in head.parameters()]
+        state = [(p.data_ptr(), None if p.is_inference() else p._version) for p in head.parameters()] + [head.limit]
         if _kept.get(head, (None,))[0] != state: _kept[head] = state, cls(head)
         return _kept[head][1]
 
@@ -197,7 +199,7 @@ class Denoiser:
                 found, v = self.net.body(self.net.input_proj(x.to(c.dtype)).expand(len(z), -1, -1), modulation.split(sizes, -1)).to(x.dtype).chunk(2, -1)
                 found = found[0] if len(z) == 1 else found[1] + scale*(found[0] - found[1])
                 f = (v[0] + 1)/2
-                x = of_x0*((x - sigma*found)/signal) + of_xt*x
+                x = of_x0*((x - sigma*found)/signal).clamp(-self.limit, self.limit) + of_xt*x
                 if s: x = x + (.5*(f*log_beta + (1 - f)*log_posterior)).exp()*noise[len(self.time) - s]*temperature
         return x
 

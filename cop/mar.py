@@ -42,7 +42,7 @@ class QueryBlock(Block):
         x = x.gather(1, at) + a.proj_drop(a.proj(o.transpose(1, 2).reshape(b, m, d)))
         return x + self.mlp(self.norm2(x))
 
-# %% ../nbs/08_mar.ipynb #a14876a0
+# %% ../nbs/08_mar.ipynb #d5598f78
 class MAR(Pretrained):
     "A masked autoregressive image model (Li et al. 2024); fields and weights are named as in the public code."
     def __init__(self,
@@ -67,6 +67,7 @@ class MAR(Pretrained):
         diffloss_w:int=1024, # its width
         num_sampling_steps:int|str="100", # diffusion steps of a draw, 2 … 1000
         diffusion_batch_mul:int=4, # timesteps that each token trains a step
+        token_limit:float|None=None, # largest |number| of a token that the diffusion may aim at, > 0; None: no limit, as in the public models
     ):
         super().__init__()
         side = img_size//vae_stride//patch_size
@@ -87,7 +88,7 @@ class MAR(Pretrained):
             nn.init.normal_(p, std=.02)
         for m in self.modules():
             if isinstance(m, nn.Linear): nn.init.xavier_uniform_(m.weight); nn.init.zeros_(m.bias)
-        self.diffloss = DiffusionHead(self.dim, D, diffloss_w, diffloss_d, int(num_sampling_steps)) # after the others: its own start
+        self.diffloss = DiffusionHead(self.dim, D, diffloss_w, diffloss_d, int(num_sampling_steps), token_limit) # after the others: its own start
 
     def patchify(self,
         latents:Tensor, # (B, C, H, W)
@@ -267,7 +268,7 @@ def sample(self:MAR,
 
 for f in (steps, sample, _known, _follow): setattr(MAR, f.__name__, f)
 
-# %% ../nbs/08_mar.ipynb #6215feb7
+# %% ../nbs/08_mar.ipynb #4c1ec597
 def to_latents(
     tokens:Tensor, # (B, N, C)
     grid:tuple[int,int], # rows, columns
@@ -299,9 +300,9 @@ MAR.forward = MAR.loss # what a training step calls, so that gradients of severa
 
 def train_mar(
     images:ImageSet, # training images of one size, with classes
-    tokenizer:Tokenizer, # fitted on them
+    tokenizer:Tokenizer, # fitted on them, on the CPU
     out:str|Path, # folder of the run: model/, tokenizer/, metrics.jsonl, checkpoints/
-    mar:dict|None=None, # fields of `MAR`: widths, depths, head …; what images and tokenizer settle is filled in
+    mar:dict|None=None, # fields of `MAR`: widths, depths, head …; what images and tokenizer settle is filled in, `token_limit` too
     training:TrainingConfig|None=None, # steps, batch size, learning rate, seed …
     flip:bool=True, # mirror half of the images?
     progress:bool=True, # show a bar
@@ -311,7 +312,8 @@ def train_mar(
     training, out, (h, w) = training or TrainingConfig(), Path(out), tokenizer.grid
     if h != w: raise ValueError(f"the grid is {h} × {w}; MAR takes square images")
     if images.labels.min() < 0: raise ValueError("an image has no class (label −1); put the images into a folder for each class")
-    fixed = dict(img_size=h, vae_stride=1, patch_size=1, vae_embed_dim=tokenizer.dim, class_num=int(images.labels.max()) + 1)
+    some = images.images(torch.linspace(0, len(images) - 1, min(len(images), 1000)).long())[0]
+    fixed = dict(img_size=h, vae_stride=1, patch_size=1, vae_embed_dim=tokenizer.dim, class_num=int(images.labels.max()) + 1, token_limit=tokenizer.encode(some).abs().max().item())
     torch.manual_seed(training.seed)
     model = MAR(**{**fixed, **(mar or {})})
     identity = {"tokenizer": fingerprint(*tokenizer.state_dict().values()), "fields": str(sorted(model._hub_mixin_config.items()))}
