@@ -5,7 +5,8 @@
 Each line is a ratio of two times measured in turn in this run, each the best of several; results are compared before they are timed.
 With a GPU, dependencies are measured there too. Writes everything, with hardware and versions, as JSON.
 """
-import argparse, json, os, platform, sys, time
+import argparse, json, os, platform, resource, sys, time
+from functools import partial
 from pathlib import Path
 import networkx as nx, numpy as np, torch
 
@@ -93,6 +94,70 @@ def bench_dependencies(rounds, device="cpu"):
                           plain=slow, ours=fast, goal=goal))
     return found
 
+def plain_sample():
+    "The loop of nbs/08_mar.ipynb that saves nothing; it is defined there only."
+    cells = ["".join(c["source"]) for c in json.loads((ROOT/"nbs"/"08_mar.ipynb").read_text(encoding="utf-8"))["cells"]]
+    code, = (c for c in cells if "def plain_sample" in c)
+    import cop.mar
+    names = {**vars(cop.mar)}
+    exec(code.split("\ndef normal(")[0], names)
+    return names["plain_sample"]
+
+def mar_flops(m, images, num_iter, halves):
+    "Floating-point operations of the matrix products of a generation in `num_iter` steps, with `halves` 2 under guidance."
+    from cop.mar import masked_after
+    total, n, buffer, done = 0, m.n_tokens, m.buffer_size, 0
+    def of(b, rows, asked): # queries of the rows that are asked about, keys and values of all
+        d, linear = b.attn.qkv.in_features, sum(p.numel() for p in b.parameters() if p.ndim == 2)
+        return 2*(linear*asked + 2*d*d*(rows - asked)) + 4*d*rows*asked
+    head = sum(p.numel() for k, p in m.diffloss.net.named_parameters() if p.ndim == 2 and not k.startswith(("time_embed", "cond_embed")))
+    for masked in masked_after(n, num_iter):
+        new, seen, every = n - masked - done, buffer + done, buffer + n
+        transformer = sum(of(b, seen, seen) for b in m.encoder_blocks) + sum(of(b, every, every) for b in m.decoder_blocks[:-1]) + of(m.decoder_blocks[-1], every, new)
+        total += halves*(transformer + 2*head*new*m.diffloss.sampling_steps)
+        done = n - masked
+    return images*total
+
+def bench_mar(rounds, device="cpu"):
+    "MAR-B with random weights: the library's sampler against the plain loop, one call each."
+    from cop.mar import MAR, MAR_SIZES
+    quick, plain = rounds < 3, plain_sample()
+    torch.manual_seed(0)
+    m = MAR(**MAR_SIZES["mar_base"]).to(device).eval()
+    with torch.no_grad():
+        for p in m.diffloss.parameters(): # zero at the start: outputs would be equal whatever z is
+            if p.ndim == 2 and not p.any(): p.normal_(std=.02)
+    num_iter, found = 2 if quick else 64, []
+    A = torch.randn(4096, 4096, device=device)
+    def timed(f):
+        if device == "cuda": torch.cuda.synchronize()
+        start = time.perf_counter(); out = f()
+        if device == "cuda": torch.cuda.synchronize()
+        return time.perf_counter() - start, out
+    for images in ((1,) if device == "cpu" else (1, 32)):
+        labels = torch.arange(images, device=device)
+        order = torch.rand(images, 256, generator=torch.Generator().manual_seed(0)).argsort(1).to(device)
+        def normal():
+            g = torch.Generator(device).manual_seed(0)
+            return lambda shape: torch.randn(shape, generator=g, device=device)
+        for cfg in (1., 3.):
+            if device == "cuda": timed(lambda: m.sample(labels, order, num_iter, cfg=cfg)); timed(lambda: m.sample(labels, order, num_iter, cfg=cfg)) # graphs are captured at the second use of a size
+            limit = 2*4096**3/min(timed(lambda: A @ A)[0] for _ in range(3))
+            ours, out = timed(lambda: m.sample(labels, order, num_iter, cfg=cfg, noise=normal()))
+            memory = torch.cuda.max_memory_allocated() if device == "cuda" else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss*(1 if sys.platform == "darwin" else 1024)
+            slow, want = timed(lambda: plain(m, labels, order, num_iter, cfg, noise=normal()))
+            difference = ((out - want).norm()/want.norm()).item()
+            assert difference < 1e-5, f"the two samplers differ by {difference}"
+            m.bfloat16()
+            if device == "cuda": timed(lambda: m.sample(labels, order, num_iter, cfg=cfg)); timed(lambda: m.sample(labels, order, num_iter, cfg=cfg))
+            half, out = timed(lambda: m.sample(labels, order, num_iter, cfg=cfg, noise=normal()))
+            assert out.isfinite().all()
+            m.float()
+            flops = mar_flops(m, images, num_iter, 1 + (cfg != 1))
+            found.append(dict(name=f"MAR-B, {images} image(s), {num_iter} steps of 100 diffusion steps, guidance {cfg:g}, on {device}: `sample` against the plain loop", plain=slow, ours=ours, goal=1.5 if device == "cpu" else 3.,
+                              bf16=half, difference=difference, seconds_per_image=ours/images, memory_bytes=memory, flops=flops, share_of_limit=flops/ours/limit, limit_flops_per_second=limit))
+    return found
+
 def hardware():
     "What the times depend on."
     cpu = platform.processor()
@@ -102,10 +167,13 @@ def hardware():
                 threads=torch.get_num_threads(), gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
                 python=platform.python_version(), torch=torch.__version__, numpy=np.__version__, networkx=nx.__version__)
 
+TASKS = dict(pagerank=bench_pagerank, coverage=bench_coverage, dependencies=bench_dependencies, mar=bench_mar)
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT/"runs"/"bench.json", help="the JSON file to write")
-    parser.add_argument("--quick", action="store_true", help="time everything twice only")
+    parser.add_argument("--quick", action="store_true", help="time everything twice only, and MAR-B for 2 steps instead of 64 (which take a quarter of an hour on two cores)")
+    parser.add_argument("--only", choices=TASKS, help="measure this alone; other lines that the file has of the same hardware are kept")
     parser.add_argument("--threads", type=int, help="threads that PyTorch uses; 1 where other work keeps the machine busy")
     args = parser.parse_args()
     sys.path.insert(0, str(ROOT))
@@ -113,8 +181,8 @@ def main():
     if args.threads: torch.set_num_threads(args.threads)
     here = hardware()
     print(", ".join(f"{k} {v}" for k, v in here.items()), flush=True)
-    tasks = [bench_pagerank, bench_coverage, bench_dependencies]
-    if torch.cuda.is_available(): tasks.append(lambda r: bench_dependencies(r, "cuda"))
+    tasks = [TASKS[args.only]] if args.only else [*TASKS.values()]
+    if torch.cuda.is_available(): tasks += [partial(t, device="cuda") for t in tasks if t in (bench_dependencies, bench_mar)]
     results = []
     for task in tasks:
         for r in task(rounds):
@@ -122,6 +190,8 @@ def main():
             results.append(r)
             verdict = "" if r["ratio"] >= r["goal"] else f"   below the goal of {r['goal']:g}"
             print(f"{r['ratio']:7.1f}×   {1e3*r['plain']:9.1f} ms → {1e3*r['ours']:8.1f} ms   {r['name']}{verdict}", flush=True)
+    if args.only and args.out.exists() and (old := json.loads(args.out.read_text(encoding="utf-8")))["hardware"] == here:
+        results = [r for r in old["results"] if r["name"] not in {r["name"] for r in results}] + results
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps({"hardware": here, "results": results}, indent=1) + "\n", encoding="utf-8")
     print(f"written to {args.out}")
