@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['COLOURS', 'DASHES', 'MARKERS', 'UNSEEN', 'TRAINING_PANELS', 'as_rgb', 'patch_centres', 'strongest_edges',
-           'plot_dependencies', 'plot_order', 'first_patches', 'contact_sheet', 'plot_order_heatmap', 'plot_rank_maps',
-           'plot_training', 'plot_curves', 'plot_gaps']
+           'plot_dependencies', 'plot_order', 'only_seen', 'first_patches', 'contact_sheet', 'plot_order_heatmap',
+           'plot_rank_maps', 'picture_table', 'plot_training', 'plot_curves', 'plot_gaps']
 
 # %% ../nbs/12_plots.ipynb #b2615736
 import matplotlib as mpl
@@ -130,8 +130,19 @@ def plot_order(
     _draw_order(ax, order, at, image.shape[-2]/grid[0], top)
     return fig
 
-# %% ../nbs/12_plots.ipynb #3a41554a
+# %% ../nbs/12_plots.ipynb #15ac7614
 UNSEEN = (205, 210, 218) # what a patch looks like that has not been realised
+
+def only_seen(
+    images:Tensor, # uint8 (B, C, H, W)
+    seen:Tensor, # (B, N) bool
+    grid:tuple[int,int], # rows, columns
+)->Tensor: # uint8 (B, 3, H, W)
+    "The images with only some patches to be seen. Raises ValueError if the grid does not divide them."
+    (h, w), (H, W) = grid, images.shape[-2:]
+    patch_centres((H, W), grid)
+    seen = seen.to(images.device).view(-1, 1, h, w).repeat_interleave(H//h, 2).repeat_interleave(W//w, 3)
+    return torch.where(seen, images.expand(-1, 3, -1, -1), torch.tensor(UNSEEN, dtype=torch.uint8, device=images.device).view(1, 3, 1, 1))
 
 def first_patches(
     images:Tensor, # uint8 (B, C, H, W)
@@ -141,12 +152,8 @@ def first_patches(
 )->Tensor: # uint8 (B, 3, H, W)
     "The images with only the first patches of their order to be seen."
     if not 0 <= share <= 1: raise ValueError(f"share is {share}; it is a fraction between 0 and 1")
-    (h, w), (H, W) = grid, images.shape[-2:]
-    patch_centres((H, W), grid) # raises when the grid does not divide the image
-    rank = check_order(orders, h*w).to(images.device).argsort(-1)
-    seen = (rank < round(share*h*w)).view(-1, 1, h, w).repeat_interleave(H//h, 2).repeat_interleave(W//w, 3)
-    grey = torch.tensor(UNSEEN, dtype=torch.uint8, device=images.device).view(1, 3, 1, 1)
-    return torch.where(seen, images.expand(-1, 3, -1, -1), grey)
+    n = grid[0]*grid[1]
+    return only_seen(images, check_order(orders, n).argsort(-1) < round(share*n), grid)
 
 # %% ../nbs/12_plots.ipynb #f1a66db3
 def contact_sheet(
@@ -209,6 +216,25 @@ def plot_rank_maps(
             ax.text(j, i, f"{r:.0f}", ha="center", va="center", fontsize=6, color="black" if r < .6*h*w else "white")
     bar = fig.colorbar(shown, ax=axes.ravel().tolist(), pad=.01, aspect=30*rows/1.5); bar.ax.invert_yaxis()
     bar.set_label("mean rank (0 = first)", fontsize=8); bar.ax.tick_params(labelsize=7)
+    return fig
+
+# %% ../nbs/12_plots.ipynb #e03d9355
+def picture_table(
+    rows:dict[str,Tensor], # name → uint8 (K, C, H, W), as many in each row
+    columns:list[str]|None=None, # captions of the K columns
+    size:float=.75, # inches, width of a picture
+)->Figure:
+    "Rows of pictures with names at their left. Raises ValueError if there is nothing to show, or rows differ in length."
+    k = {len(v) for v in rows.values()}
+    if len(k) != 1 or 0 in k or columns is not None and len(columns) not in k: raise ValueError(f"the rows have {', '.join(str(len(v)) for v in rows.values()) or 'no'} pictures and there are {'no' if columns is None else len(columns)} captions; give as many of each")
+    fig, axes = _figure(1.2 + size*k.pop(), .3 + size*1.04*len(rows), len(rows), len(columns or next(iter(rows.values()))), squeeze=False)
+    for line, (name, images) in zip(axes, rows.items()):
+        for ax, image in zip(line, as_rgb(images)):
+            ax.imshow(image, interpolation="nearest"); ax.set_xticks([]); ax.set_yticks([])
+            for side in ax.spines.values(): side.set(color="#c0c4cc", lw=.5)
+        line[0].set_ylabel(name, fontsize=8, rotation=0, ha="right", va="center", labelpad=6)
+    for ax, text in zip(axes[0], columns or []): ax.set_title(text, fontsize=8, pad=3)
+    fig.get_layout_engine().set(w_pad=.01, h_pad=.01, wspace=.01, hspace=.01)
     return fig
 
 # %% ../nbs/12_plots.ipynb #0f16b3e6
