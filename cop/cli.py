@@ -240,7 +240,7 @@ def train_mar(
     _mar.train_mar(images, fit_tokenizer(images, tokenizer, patch_size, components), out, mar=model, training=training, flip=flip, resume=resume)
     print(f"{out}: model/ and tokenizer/ can be given to cop_generate --model {out}")
 
-# %% ../nbs/13_cli.ipynb #7ad73a62
+# %% ../nbs/13_cli.ipynb #679f53a0
 def _image_noise(keys:Tensor, channels:int): # (B,) keys → a source of normal numbers in which each image has its own
     call = iter(range(2**62))
     def draw(shape): rows = shape[0]//len(keys); return keyed_normal(hash_keys(keys, next(call)), rows, channels).flatten(0, 1)
@@ -268,7 +268,7 @@ def generate(
         if value < 1: raise ValueError(f"{name} is {value}; it must be at least 1")
     if precision not in ("no", "bf16"): raise ValueError(f"precision is {precision!r}; it must be 'no' or 'bf16'")
     net, tokenizer, digest = _load_run(model, _mar.MAR); out = Path(out)
-    try: classes = list(range(net.class_num)) if labels == "all" else [int(l) for l in labels.split(",")]
+    try: classes = list(range(net.class_num)) if labels == "all" else sorted({int(l) for l in labels.split(",")})
     except ValueError: raise ValueError(f"labels are {labels!r}; give numbers with commas between them, such as 0,3, or all") from None
     if order not in ("random", "raster", "halton") and not Path(order).is_file(): raise ValueError(f"there is no order {order!r}; choose random, raster, halton, or the file of a bank")
     bank = OrderBank.load(order) if Path(order).is_file() else None

@@ -149,7 +149,7 @@ class DiffusionHead(nn.Module):
         bound = torch.where(t[:, None] == 0, _binned_surprisal(target, mean, .5*log_var), bound)
         return (noise - found).square().mean(1) + bound.mean(1)/math.log(2)
 
-# %% ../nbs/08_diffusion.ipynb #88973b37
+# %% ../nbs/08_diffusion.ipynb #1c1bfa2e
 _kept = WeakKeyDictionary() # head → state of its weights, Denoiser
 
 class Denoiser:
@@ -165,6 +165,7 @@ class Denoiser:
         self.time = net.time_embed(tables.timestep.to(self.packed[0].device))
         self.coefficients = list(zip(*(c.tolist() for c in tables[1:])))
         self.graphs = {} if graphs and self.time.is_cuda else None # (rows, halves, dtype) → None (seen once) or what `_capture` gives
+        self.pool = torch.cuda.graph_pool_handle() if self.graphs is not None else None # graphs are never alive together, so they share their memory
 
     @classmethod
     def of(cls, head:DiffusionHead) -> "Denoiser":
@@ -218,5 +219,5 @@ class Denoiser:
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side): self._loop(*held) # libraries set themselves up
         torch.cuda.current_stream().wait_stream(side)
-        with torch.cuda.graph(graph): out = self._loop(*held)
+        with torch.cuda.graph(graph, pool=self.pool): out = self._loop(*held)
         return graph, held, out

@@ -142,6 +142,7 @@ def bench_mar(rounds, device="cpu"):
             return lambda shape: torch.randn(shape, generator=g, device=device)
         for cfg in (1., 3.):
             if device == "cuda": timed(lambda: m.sample(labels, order, num_iter, cfg=cfg)); timed(lambda: m.sample(labels, order, num_iter, cfg=cfg)) # graphs are captured at the second use of a size
+            if device == "cuda": torch.cuda.reset_peak_memory_stats()
             limit = 2*4096**3/min(timed(lambda: A @ A)[0] for _ in range(3))
             ours, out = timed(lambda: m.sample(labels, order, num_iter, cfg=cfg, noise=normal()))
             memory = torch.cuda.max_memory_allocated() if device == "cuda" else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss*(1 if sys.platform == "darwin" else 1024)
@@ -174,6 +175,7 @@ def main():
     parser.add_argument("--out", type=Path, default=ROOT/"runs"/"bench.json", help="the JSON file to write")
     parser.add_argument("--quick", action="store_true", help="time everything twice only, and MAR-B for 2 steps instead of 64 (which take a quarter of an hour on two cores)")
     parser.add_argument("--only", choices=TASKS, help="measure this alone; other lines that the file has of the same hardware are kept")
+    parser.add_argument("--gpu", action="store_true", help="measure what is measured on a GPU, and nothing else")
     parser.add_argument("--threads", type=int, help="threads that PyTorch uses; 1 where other work keeps the machine busy")
     args = parser.parse_args()
     sys.path.insert(0, str(ROOT))
@@ -182,7 +184,8 @@ def main():
     here = hardware()
     print(", ".join(f"{k} {v}" for k, v in here.items()), flush=True)
     tasks = [TASKS[args.only]] if args.only else [*TASKS.values()]
-    if torch.cuda.is_available(): tasks += [partial(t, device="cuda") for t in tasks if t in (bench_dependencies, bench_mar)]
+    if torch.cuda.is_available(): tasks = [partial(t, device="cuda") for t in tasks if t in (bench_dependencies, bench_mar)] + (tasks if not args.gpu else [])
+    elif args.gpu: parser.error("there is no GPU that PyTorch can use here")
     results = []
     for task in tasks:
         for r in task(rounds):
