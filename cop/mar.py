@@ -200,7 +200,7 @@ def masked_after(
         now = max(1, min(now - 1, math.floor(n_tokens*math.cos(math.pi/2*(s + 1)/num_iter)))); left.append(now)
     return left + [0]
 
-# %% ../nbs/08_mar.ipynb #4907a6a9
+# %% ../nbs/08_mar.ipynb #280cf4c8
 @torch.no_grad()
 def steps(self:MAR,
     labels:Tensor, # (B,) int64 classes
@@ -212,7 +212,12 @@ def steps(self:MAR,
     known:tuple[Tensor,Tensor]|None=None, # latents (B, C, H, W) and (B, N) or (N,) bool: tokens that are kept, equally many in each image
     noise:Callable|None=None, # shape → standard normal numbers, for every draw: a step's initial noise, then one a diffusion step; None: torch's
 )->Iterator[tuple[Tensor,Tensor]]: # latents (B, C, H, W), zero where nothing is yet, and (B, N) bool: what is there
-    "Generate, and give the state after every step. Raises ValueError on bad input."
+    """Generate, and give the state after every step: latents, zero where nothing is yet, and which tokens are there. Raises ValueError on bad input.
+
+    `order` is first patch first, one for all images or one each; None is random. It may be a policy instead: a function of (tokens (B, N, C·p²), seen (B, N) bool, count)
+    that gives the (B, count) places to draw next. `known` is a pair of latents (B, C, H, W) and a bool mask of the tokens to keep, (N,) or (B, N).
+    `cfg_schedule` is "linear" (guidance grows with what is there) or "constant". `noise` is a function of a shape."""
+    if not (order is None or callable(order) or isinstance(order, Tensor)): raise ValueError(f"order is {type(order).__name__}; give a tensor of places, a policy, or None for random")
     labels, device, b, n = self._check_labels(labels), self.mask_token.device, len(labels), self.n_tokens
     if cfg < 0 or temperature < 0: raise ValueError(f"cfg is {cfg} and temperature {temperature}; neither may be negative")
     if cfg_schedule not in ("linear", "constant"): raise ValueError(f"there is no cfg_schedule {cfg_schedule!r}; choose linear or constant")
@@ -227,7 +232,7 @@ def steps(self:MAR,
     prefix, denoise, twice = self.prefix(torch.cat([classes, self.fake_latent.expand(b, -1)]) if guided else classes), Denoiser.of(self.diffloss), 1 + guided
     at = lambda index: index[..., None].expand(-1, -1, self.dim)
     for done, masked in zip((start, *(n - m for m in left)), left):
-        if policy: order = self._follow(order, policy(tokens, there, n - masked - done), there, done)
+        if policy: order = self._follow(order, policy(tokens, there, n - masked - done), there, done, n - masked - done)
         seen, asked = (order[:, i:j].sort(1).values for i, j in ((0, done), (done, n - masked)))
         both = lambda x: x.repeat(twice, *[1]*(x.ndim - 1))
         x = self.encode(both(tokens.gather(1, at(seen))), both(seen), prefix)
@@ -237,7 +242,7 @@ def steps(self:MAR,
         tokens = tokens.scatter(1, at(asked), drawn.view(b, -1, self.dim)); there = there.scatter(1, asked, True)
         yield self.unpatchify(tokens), there
 
-# %% ../nbs/08_mar.ipynb #396935e4
+# %% ../nbs/08_mar.ipynb #5d4f90d1
 def _known(self:MAR, known:tuple[Tensor,Tensor]|None, batch:int) -> tuple[Tensor,Tensor]: # tokens (B, N, C·p²), zero where unknown; (B, N) bool
     device, shape = self.mask_token.device, (batch, self.n_tokens)
     if known is None: return torch.zeros(*shape, self.dim, device=device), torch.zeros(shape, dtype=torch.bool, device=device)
@@ -249,9 +254,10 @@ def _known(self:MAR, known:tuple[Tensor,Tensor]|None, batch:int) -> tuple[Tensor
     if there.all(): raise ValueError("every token is known, so nothing is left to generate")
     return tokens.float()*there[..., None], there
 
-def _follow(self:MAR, order:Tensor, chosen:Tensor, there:Tensor, done:int) -> Tensor: # (B, N) with the chosen places next
-    count = torch.zeros_like(there, dtype=torch.long).scatter_add(1, chosen.long(), torch.ones_like(chosen, dtype=torch.long))
-    if (count > 1).any() or (count.bool() & there).any(): raise ValueError("the policy chose a token twice, or one that is there already")
+def _follow(self:MAR, order:Tensor, chosen:Tensor, there:Tensor, done:int, count:int) -> Tensor: # (B, N) with the chosen places next
+    if not isinstance(chosen, Tensor) or chosen.shape != (len(there), count): raise ValueError(f"the policy gave {tuple(chosen.shape) if isinstance(chosen, Tensor) else type(chosen).__name__}; a tensor of places of shape {(len(there), count)} was asked for")
+    times = torch.zeros_like(there, dtype=torch.long).scatter_add(1, chosen.long(), torch.ones_like(chosen, dtype=torch.long))
+    if (times > 1).any() or (times.bool() & there).any(): raise ValueError("the policy chose a token twice, or one that is there already")
     rank = order.argsort(1) + self.n_tokens*(~there)
     return rank.scatter(1, chosen.long(), done + torch.arange(chosen.shape[1], device=order.device).expand_as(chosen)).argsort(1)
 
