@@ -191,7 +191,7 @@ def _write_sheet(path:Path, images:ImageSet, store:OrderStore, index:Tensor):
     names = [Path(images.files[i]).name[-24:] if images.files else f"image {i}" for i in index.tolist()]
     contact_sheet(images.images(index)[0], store.orders(index), store.grid, captions=names).savefig(path, dpi=150, facecolor="white")
 
-# %% ../nbs/13_cli.ipynb #fff7d529
+# %% ../nbs/13_cli.ipynb #58d3bfc2
 @call_parse
 @one_line_errors
 def train_mar(
@@ -237,6 +237,7 @@ def train_mar(
     if heads < 1 or width % heads: raise ValueError(f"a width of {width} cannot be shared by {heads} attention heads; choose a number that divides it")
     model = {f"{part}_{k}": v for part in ("encoder", "decoder") for k, v in (("embed_dim", width), ("depth", depth), ("num_heads", heads))}
     model |= dict(buffer_size=buffer_size, diffloss_w=head_width, diffloss_d=head_depth, num_sampling_steps=diffusion_steps, diffusion_batch_mul=repeats, mask_ratio_min=mask_ratio_min, attn_dropout=0., proj_dropout=dropout)
+    if ema**steps > .1: warnings.warn(f"after {steps} steps the averaged weights, which are saved, are still {ema**steps:.0%} untrained ones: pass --ema {1 - min(1, 5/steps):.3g}, or more --steps")
     _mar.train_mar(images, fit_tokenizer(images, tokenizer, patch_size, components), out, mar=model, training=training, flip=flip, resume=resume)
     print(f"{out}: model/ and tokenizer/ can be given to cop_generate --model {out}")
 
