@@ -64,7 +64,12 @@ def fit_tokenizer(
     some = images.images(torch.linspace(0, len(images) - 1, min(len(images), max(64, _FIT_NUMBERS//numbers))).long())[0]
     return PixelPatches.fit(some, patch_size) if kind == "pixel" else PCAPatches.fit(some, components, patch_size)
 
-# %% ../nbs/13_cli.ipynb #95ee3bfb
+# %% ../nbs/13_cli.ipynb #615438c9
+def _training_images(source:str, split:str, root:str|None, download:bool, image_size:int|None, skip_errors:bool) -> ImageSet: # in memory if they take up to 1 GiB
+    images = load_images(source, split, root, download, image_size, skip_errors=skip_errors)
+    return images.in_memory() if len(images)*images[0]["image"].numel() <= 2**30 else images
+
+# %% ../nbs/13_cli.ipynb #c0f82851
 @call_parse
 @one_line_errors
 def train_comae(
@@ -100,10 +105,9 @@ def train_comae(
     resume:bool=True, # with --no-resume, refuse to go on with a run that out holds
 ):
     "Train a Collapse Masked Autoencoder. Interrupt it at any time; the same command goes on where it stopped."
-    images = load_images(source, split, root, download, image_size, skip_errors=skip_errors)
+    images = _training_images(source, split, root, download, image_size, skip_errors)
     training = TrainingConfig(steps=steps, batch_size=batch_size, lr=lr, ema=ema, seed=seed, precision=precision, workers=workers, log_every=log_every,
                               checkpoint_every=checkpoint_every, max_minutes=max_minutes)
-    if len(images)*images[0]["image"].numel() <= 2**30: images = images.in_memory()
     model = dict(encoder_width=encoder_width, encoder_depth=encoder_depth, encoder_heads=encoder_heads, decoder_width=decoder_width, decoder_depth=decoder_depth,
                  decoder_heads=decoder_heads, targets=targets, sigma=sigma, contrastive_weight=contrastive_weight)
     _comae.train_comae(images, fit_tokenizer(images, tokenizer, patch_size, components), out, comae=model, training=training, resume=resume)
@@ -191,7 +195,7 @@ def _write_sheet(path:Path, images:ImageSet, store:OrderStore, index:Tensor):
     names = [Path(images.files[i]).name[-24:] if images.files else f"image {i}" for i in index.tolist()]
     contact_sheet(images.images(index)[0], store.orders(index), store.grid, captions=names).savefig(path, dpi=150, facecolor="white")
 
-# %% ../nbs/13_cli.ipynb #58d3bfc2
+# %% ../nbs/13_cli.ipynb #6b64d606
 @call_parse
 @one_line_errors
 def train_mar(
@@ -230,10 +234,9 @@ def train_mar(
     resume:bool=True, # with --no-resume, refuse to go on with a run that out holds
 ):
     "Train a masked autoregressive model. Interrupt it at any time; the same command goes on where it stopped."
-    images = load_images(source, split, root, download, image_size, skip_errors=skip_errors)
+    images = _training_images(source, split, root, download, image_size, skip_errors)
     training = TrainingConfig(steps=steps, batch_size=batch_size, lr=lr, weight_decay=weight_decay, ema=ema, seed=seed, precision=precision, workers=workers, log_every=log_every,
                               checkpoint_every=checkpoint_every, max_minutes=max_minutes)
-    if len(images)*images[0]["image"].numel() <= 2**30: images = images.in_memory()
     if heads < 1 or width % heads: raise ValueError(f"a width of {width} cannot be shared by {heads} attention heads; choose a number that divides it")
     model = {f"{part}_{k}": v for part in ("encoder", "decoder") for k, v in (("embed_dim", width), ("depth", depth), ("num_heads", heads))}
     model |= dict(buffer_size=buffer_size, diffloss_w=head_width, diffloss_d=head_depth, num_sampling_steps=diffusion_steps, diffusion_batch_mul=repeats, mask_ratio_min=mask_ratio_min, attn_dropout=0., proj_dropout=dropout)
@@ -241,11 +244,23 @@ def train_mar(
     _mar.train_mar(images, fit_tokenizer(images, tokenizer, patch_size, components), out, mar=model, training=training, flip=flip, resume=resume)
     print(f"{out}: model/ and tokenizer/ can be given to cop_generate --model {out}")
 
-# %% ../nbs/13_cli.ipynb #679f53a0
+# %% ../nbs/13_cli.ipynb #035c0f5c
 def _image_noise(keys:Tensor, channels:int): # (B,) keys → a source of normal numbers in which each image has its own
     call = iter(range(2**62))
     def draw(shape): rows = shape[0]//len(keys); return keyed_normal(hash_keys(keys, next(call)), rows, channels).flatten(0, 1)
     return draw
+
+def _generation_orders(order:str, grid:tuple[int,int], seed:int): # a function of (B, 2) class and number, and (B,) keys, → the order or orders; what tells the order from others
+    n = grid[0]*grid[1]
+    fixed = {"random": lambda part, keys: keyed_permutation(keys, n), "raster": lambda part, keys: torch.arange(n), "halton": lambda part, keys: halton_order(grid)}
+    if order in fixed: return fixed[order], order
+    if not Path(order).is_file(): raise ValueError(f"there is no order {order!r}; choose {', '.join(fixed)}, or the file of a bank")
+    bank = OrderBank.load(order)
+    if bank.grid != grid: raise ValueError(f"the orders in {order} are of {bank.grid[0]} × {bank.grid[1]} patches, the model has {grid[0]} × {grid[1]}")
+    return lambda part, keys: torch.cat([bank.draw(l[None], seed, int(i)) for l, i in part]), hashlib.sha256(Path(order).read_bytes()).hexdigest()[:16]
+
+def _write_picture(path:Path, picture:Tensor): # under a temporary name first
+    path.parent.mkdir(exist_ok=True); write_png(picture, f"{path}.tmp"); Path(f"{path}.tmp").replace(path)
 
 @call_parse
 @one_line_errors
@@ -271,24 +286,19 @@ def generate(
     net, tokenizer, digest = _load_run(model, _mar.MAR); out = Path(out)
     try: classes = list(range(net.class_num)) if labels == "all" else sorted({int(l) for l in labels.split(",")})
     except ValueError: raise ValueError(f"labels are {labels!r}; give numbers with commas between them, such as 0,3, or all") from None
-    if order not in ("random", "raster", "halton") and not Path(order).is_file(): raise ValueError(f"there is no order {order!r}; choose random, raster, halton, or the file of a bank")
-    bank = OrderBank.load(order) if Path(order).is_file() else None
-    if bank and bank.grid != net.grid: raise ValueError(f"the orders in {order} are of {bank.grid[0]} × {bank.grid[1]} patches, the model in {model} has {net.grid[0]} × {net.grid[1]}")
+    places, kind = _generation_orders(order, net.grid, seed)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    about = json.dumps(dict(weights=digest, order=order if bank is None else hashlib.sha256(Path(order).read_bytes()).hexdigest()[:16], num_iter=num_iter, cfg=cfg, cfg_schedule=cfg_schedule, temperature=temperature, precision=precision, seed=seed), indent=1) + "\n"
+    about = json.dumps(dict(weights=digest, order=kind, num_iter=num_iter, cfg=cfg, cfg_schedule=cfg_schedule, temperature=temperature, precision=precision, seed=seed), indent=1) + "\n"
     path = lambda label, i: out/str(label)/f"{i:05d}.png"
     if (out/"generation.json").exists() and (out/"generation.json").read_text() != about: raise ValueError(f"{out} holds images that were made with other options or another model: use another --out")
     missing = torch.tensor([(l, i) for i in range(count) for l in classes if not path(l, i).exists()], dtype=torch.long).view(-1, 2)
     net, tokenizer = net.to(device, torch.bfloat16 if precision == "bf16" else None), tokenizer.to(device)
     with tqdm(total=len(classes)*count, initial=len(classes)*count - len(missing), desc="images", unit="image") as bar:
-        for part in missing.split(batch):
-            if not len(part): break
-            label, keys, n = part[:, 0], hash_keys(seed, *part.T), net.n_tokens
-            places = keyed_permutation(keys, n) if order == "random" else torch.arange(n) if order == "raster" else halton_order(net.grid) if bank is None else torch.cat([bank.draw(l[None], seed, int(i)) for l, i in part])
-            pictures = tokenizer.decode(_mar.to_tokens(net.sample(label, places, num_iter, cfg=cfg, cfg_schedule=cfg_schedule, temperature=temperature, noise=_image_noise(keys.to(device), net.dim)))).cpu()
+        for part in missing.split(batch) if len(missing) else ():
+            keys = hash_keys(seed, *part.T)
+            pictures = tokenizer.decode(_mar.to_tokens(net.sample(part[:, 0], places(part, keys), num_iter, cfg=cfg, cfg_schedule=cfg_schedule, temperature=temperature, noise=_image_noise(keys.to(device), net.dim)))).cpu()
             if not (out/"generation.json").exists(): out.mkdir(parents=True, exist_ok=True); (out/"generation.json").write_text(about)
-            for (l, i), picture in zip(part.tolist(), pictures):
-                path(l, i).parent.mkdir(exist_ok=True); write_png(picture, str(path(l, i)) + ".tmp"); Path(str(path(l, i)) + ".tmp").replace(path(l, i))
+            for (l, i), picture in zip(part.tolist(), pictures): _write_picture(path(l, i), picture)
             bar.update(len(part))
     shown = min(count, 8)
     write_png(make_grid(torch.stack([read_image(str(path(l, i))) for l in classes for i in range(shown)]), nrow=shown, padding=2, pad_value=255), str(out/"sheet.png"))

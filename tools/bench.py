@@ -2,8 +2,8 @@
 
     python tools/bench.py [--out runs/bench.json] [--quick] [--threads N]
 
-Each line is a ratio of two times measured in turn in this run, each the best of several; results are compared before they are timed.
-With a GPU, dependencies are measured there too. Writes everything, with hardware and versions, as JSON.
+Each line is a ratio of two times measured in turn in this run, each the best of several (MAR-B: one call each); results are compared.
+With a GPU, dependencies and MAR-B are measured there too. Writes everything, with hardware and versions, as JSON.
 """
 import argparse, json, os, platform, resource, sys, time
 from functools import partial
@@ -129,8 +129,11 @@ def bench_mar(rounds, device="cpu"):
             if p.ndim == 2 and not p.any(): p.normal_(std=.02)
     num_iter, found = 2 if quick else 64, []
     A = torch.randn(4096, 4096, device=device)
-    def timed(f):
-        if device == "cuda": torch.cuda.synchronize()
+    def timed(f, warm=None):
+        if device == "cuda":
+            for _ in range(2 if warm else 0): warm() # graphs are captured at the second use of a size
+            torch.cuda.reset_peak_memory_stats()
+            torch.cuda.synchronize()
         start = time.perf_counter(); out = f()
         if device == "cuda": torch.cuda.synchronize()
         return time.perf_counter() - start, out
@@ -141,17 +144,15 @@ def bench_mar(rounds, device="cpu"):
             g = torch.Generator(device).manual_seed(0)
             return lambda shape: torch.randn(shape, generator=g, device=device)
         for cfg in (1., 3.):
-            if device == "cuda": timed(lambda: m.sample(labels, order, num_iter, cfg=cfg)); timed(lambda: m.sample(labels, order, num_iter, cfg=cfg)) # graphs are captured at the second use of a size
-            if device == "cuda": torch.cuda.reset_peak_memory_stats()
+            warm = lambda: m.sample(labels, order, num_iter, cfg=cfg)
             limit = 2*4096**3/min(timed(lambda: A @ A)[0] for _ in range(3))
-            ours, out = timed(lambda: m.sample(labels, order, num_iter, cfg=cfg, noise=normal()))
+            ours, out = timed(lambda: m.sample(labels, order, num_iter, cfg=cfg, noise=normal()), warm)
             memory = torch.cuda.max_memory_allocated() if device == "cuda" else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss*(1 if sys.platform == "darwin" else 1024)
             slow, want = timed(lambda: plain(m, labels, order, num_iter, cfg, noise=normal()))
             difference = ((out - want).norm()/want.norm()).item()
             assert difference < 1e-5, f"the two samplers differ by {difference}"
             m.bfloat16()
-            if device == "cuda": timed(lambda: m.sample(labels, order, num_iter, cfg=cfg)); timed(lambda: m.sample(labels, order, num_iter, cfg=cfg))
-            half, out = timed(lambda: m.sample(labels, order, num_iter, cfg=cfg, noise=normal()))
+            half, out = timed(lambda: m.sample(labels, order, num_iter, cfg=cfg, noise=normal()), warm)
             assert out.isfinite().all()
             m.float()
             flops = mar_flops(m, images, num_iter, 1 + (cfg != 1))
