@@ -17,7 +17,7 @@ from .keyed import hash_keys, keyed_uniform
 from .measures import Interval
 from .store import _write
 
-# %% ../nbs/06_bank.ipynb #9207759d
+# %% ../nbs/06_bank.ipynb #0d1725dc
 class OrderBank:
     "Orders of training images by class, for images that are still to be made."
     track = "receiver" # of the image that is made nothing was seen
@@ -60,11 +60,12 @@ class OrderBank:
     def draw(self,
         labels:Tensor, # (B,) classes of the images to be made
         seed:int=0, # of the draw
-        start:int=0, # number of the first of these images in the whole sequence
+        numbers:int|Tensor=0, # number of the first of these images in the whole sequence, or (B,) the number of each
     )->Tensor: # (B, N)
         "For each image the order of some training image of its class. Raises ValueError if the bank has none of a class."
         labels = self._known(labels)
-        u = keyed_uniform(hash_keys(seed, 9, torch.arange(start, start + len(labels))))
+        if not isinstance(numbers, Tensor): numbers = torch.arange(numbers, numbers + len(labels))
+        u = keyed_uniform(hash_keys(seed, 9, numbers.cpu()))
         return self.orders[self.first[labels] + (u*self.count[labels]).long()]
 
     def mean(self,

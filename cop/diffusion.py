@@ -106,7 +106,7 @@ class HeadNet(nn.Module):
         y = self.time_embed(t) + self.cond_embed(z)
         return self.body(self.input_proj(x), [m.adaLN_modulation(y) for m in (*self.res_blocks, self.final_layer)])
 
-# %% ../nbs/08_diffusion.ipynb #3384cea9
+# %% ../nbs/08_diffusion.ipynb #447dd569
 def _normal_cdf(x:Tensor) -> Tensor: # the approximation that the public code uses
     return .5*(1 + (math.sqrt(2/math.pi)*(x + .044715*x**3)).tanh())
 
@@ -133,12 +133,12 @@ class DiffusionHead(nn.Module):
         if limit is not None and not limit > 0: raise ValueError(f"limit is {limit}; it must be above 0, or None")
         self.net, self.channels, self.sampling_steps, self.limit = HeadNet(channels, condition, width, depth), channels, sampling_steps, limit
 
-    def loss(self,
+    def terms(self,
         z:Tensor, # (R, D)
         target:Tensor, # (R, C) tokens
         t:Tensor, # (R,) int64 timesteps, 0 … 999
         noise:Tensor, # (R, C) standard normal
-    )->Tensor: # (R,)
+    )->tuple[Tensor,Tensor]: # (R,) each
         "Squared error of the noise, and the variational bound in bits a number (Nichol and Dhariwal 2021)."
         signal, sigma, of_x0, of_xt, log_beta, log_posterior = torch.stack(diffusion_tables()[1:]).to(target)[:, t, None] # t stays on its device
         x = signal*target + sigma*noise
@@ -147,7 +147,11 @@ class DiffusionHead(nn.Module):
         log_var = f*log_beta + (1 - f)*log_posterior
         bound = _normal_divergence(of_x0*target + of_xt*x, log_posterior, mean, log_var)
         bound = torch.where(t[:, None] == 0, _binned_surprisal(target, mean, .5*log_var), bound)
-        return (noise - found).square().mean(1) + bound.mean(1)/math.log(2)
+        return (noise - found).square().mean(1), bound.mean(1)/math.log(2)
+
+    def loss(self, z:Tensor, target:Tensor, t:Tensor, noise:Tensor) -> Tensor: # (R,), the sum of the two terms
+        error, bound = self.terms(z, target, t, noise)
+        return error + bound
 
 # %% ../nbs/08_diffusion.ipynb #35928969
 _kept = WeakKeyDictionary() # head → state of its weights, Denoiser

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['MAR_SIZES', 'QueryBlock', 'MAR', 'patchify', 'unpatchify', 'prefix', 'encode', 'decode', 'draw_mask_ratio', 'loss',
-           'masked_tokens', 'masked_after', 'steps', 'sample', 'to_latents', 'to_tokens', 'mar_loss', 'train_mar']
+           'ask', 'masked_tokens', 'masked_after', 'steps', 'sample', 'to_latents', 'to_tokens', 'training_tokens',
+           'mar_loss', 'save_mar', 'train_mar']
 
-# %% ../nbs/08_mar.ipynb #a86d1ee1
-import math
+# %% ../nbs/08_mar.ipynb #0c928f4a
+import copy, math
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -22,8 +23,8 @@ from .comae import random_flip
 from .data import ImageSet
 from .entropy import check_order
 from .keyed import hash_keys, keyed_normal, keyed_permutation, keyed_uniform
-from .tokens import Pretrained, Tokenizer, load_public_weights, weight_differences
-from .training import TrainingConfig, fingerprint, train
+from .tokens import KL16, Pretrained, Tokenizer, load_public_weights, load_weights, weight_differences
+from .training import TrainingConfig, fingerprint, list_checkpoints, train
 
 # %% ../nbs/08_mar.ipynb #cd0797a4
 class QueryBlock(Block):
@@ -145,7 +146,7 @@ MAR.prefix, MAR.encode, MAR.decode = prefix, encode, decode
 MAR_SIZES = {name: dict(encoder_embed_dim=d, encoder_depth=n, encoder_num_heads=h, decoder_embed_dim=d, decoder_depth=n, decoder_num_heads=h, diffloss_d=head, diffloss_w=width)
              for name, d, n, h, head, width in (("mar_base", 768, 12, 12, 6, 1024), ("mar_large", 1024, 16, 16, 8, 1280), ("mar_huge", 1280, 20, 16, 12, 1536))}
 
-# %% ../nbs/08_mar.ipynb #933239d8
+# %% ../nbs/08_mar.ipynb #24e6c9f3
 def draw_mask_ratio(
     u:float, # uniform, 0 … 1
     least:float=.7, # the least share that is masked
@@ -170,14 +171,27 @@ def loss(self:MAR,
     order = torch.rand(b, n, device=device).argsort(1) if order is None else check_order(order, n)
     ratio = draw_mask_ratio(torch.rand(()).item(), self.mask_ratio_min) if mask_ratio is None else mask_ratio
     masked = self.masked_tokens(ratio)
-    seen, asked = (o.sort(1).values for o in (order[:, :n - masked], order[:, n - masked:]))
     if dropped is None: dropped = torch.rand(b, device=device) < self.label_drop_prob*self.training
-    at = lambda index: tokens.gather(1, index[..., None].expand(-1, -1, self.dim))
-    x = self.encode(at(seen), seen, self.prefix(torch.where(dropped[:, None], self.fake_latent, self.class_emb(labels))))
-    z, target = (v.flatten(0, 1).repeat(self.diffusion_batch_mul if t is None else len(t)//(b*masked), 1) for v in (self.decode(x, seen, asked), at(asked)))
+    times = self.diffusion_batch_mul if t is None else len(t)//(b*masked)
+    z, target = (v.flatten(0, 1).repeat(times, 1) for v in self.ask(tokens, labels, order, n - masked, n, dropped))
     t = torch.randint(1000, (len(z),), device=device) if t is None else t
     noise = torch.randn_like(target) if noise is None else noise
     return self.diffloss.loss(z, target, t, noise).mean()
+
+def ask(self:MAR,
+    tokens:Tensor, # (B, N, C·p²)
+    labels:Tensor, # (B,) int64
+    order:Tensor, # (B, N), first patch first
+    start:int, # how many tokens are there, the first of the order, 0 … N
+    stop:int, # those asked for are order[:, start:stop]
+    dropped:Tensor|None=None, # (B,) bool, images that lose their class; None: none
+)->tuple[Tensor,Tensor]: # z (B, stop − start, D), and the tokens that stand there (B, stop − start, C·p²); places ascending
+    "What is known of tokens of an order, when the ones before are there."
+    seen, asked = (o.sort(1).values for o in (order[:, :start], order[:, start:stop]))
+    at = lambda index: tokens.gather(1, index[..., None].expand(-1, -1, self.dim))
+    classes = self.class_emb(labels)
+    if dropped is not None: classes = torch.where(dropped[:, None], self.fake_latent, classes)
+    return self.decode(self.encode(at(seen), seen, self.prefix(classes)), seen, asked), at(asked)
 
 def masked_tokens(self:MAR,
     mask_ratio:float, # share masked, 0 … 1
@@ -192,7 +206,7 @@ def _check_labels(self:MAR, labels:Tensor, batch:int|None=None) -> Tensor:
     if len(labels) and not 0 <= labels.min() <= labels.max() < self.class_num: raise ValueError(f"labels go from {int(labels.min())} to {int(labels.max())}; this model knows the classes 0 … {self.class_num - 1}")
     return labels
 
-MAR.loss, MAR.masked_tokens, MAR._check_labels = loss, masked_tokens, _check_labels
+MAR.loss, MAR.ask, MAR.masked_tokens, MAR._check_labels = loss, ask, masked_tokens, _check_labels
 
 # %% ../nbs/08_mar.ipynb #6d927457
 def masked_after(
@@ -280,7 +294,7 @@ def sample(self:MAR,
 
 for f in (steps, sample, _known, _follow): setattr(MAR, f.__name__, f)
 
-# %% ../nbs/08_mar.ipynb #4c1ec597
+# %% ../nbs/08_mar.ipynb #4375d723
 def to_latents(
     tokens:Tensor, # (B, N, C)
     grid:tuple[int,int], # rows, columns
@@ -294,26 +308,48 @@ def to_tokens(
     "Latents of a MAR with patch_size 1 as tokens of a tokenizer."
     return latents.flatten(2).mT
 
+@torch.no_grad()
+def training_tokens(
+    tokenizer:Tokenizer,
+    batch:dict, # "image" uint8 (B, C, H, W), "key" (B,) int64
+)->Tensor: # (B, N, C), float32 whatever the training's precision
+    "Tokens to train on: the tokenizer's, or a draw from what the KL-16 autoencoder says, as the public models were trained."
+    images = batch["image"]; tokenizer = tokenizer.to(images.device)
+    with torch.autocast(images.device.type, enabled=False):
+        if not isinstance(tokenizer, KL16): return tokenizer.encode(images)
+        return tokenizer.draw(tokenizer.moments(images), keyed_normal(batch["key"], tokenizer.dim, *tokenizer.grid, stream=5))
+
 def mar_loss(
     tokenizer:Tokenizer, # images → tokens
+    orders:Callable|None=None, # batch → (B, N), first patch first: the last ones are masked; None: random orders, keyed
 ):
-    "The loss function that `cop.training.train` takes: MAR's, along random orders."
+    "The loss function that `cop.training.train` takes: MAR's."
     def loss(model, batch:dict) -> tuple[Tensor,dict]:
         mar, keys = getattr(model, "module", model), batch["key"] # without the wrapper of several processes
         n, c, times = mar.n_tokens, mar.dim, mar.diffusion_batch_mul
         ratio = draw_mask_ratio(keyed_uniform(hash_keys(11, batch["step"])[None]).item(), mar.mask_ratio_min) # one for the step, in every process
-        masked = mar.masked_tokens(ratio)
+        masked, order = mar.masked_tokens(ratio), orders(batch) if orders else keyed_permutation(keys, n)
         flat = lambda x: x.transpose(0, 1).flatten(0, 2) # (B, repeats, masked, …) → repeat by repeat
-        return model(to_latents(tokenizer.encode(batch["image"]), mar.grid), batch["label"], keyed_permutation(keys, n), ratio, keyed_uniform(keys, stream=1) < mar.label_drop_prob,
+        return model(to_latents(training_tokens(tokenizer, batch), mar.grid), batch["label"], order, ratio, keyed_uniform(keys, stream=1) < mar.label_drop_prob,
                      flat((keyed_uniform(keys, times, masked, stream=2)*1000).long()), flat(keyed_normal(keys, times, masked, c, stream=3))), {"mask_ratio": torch.tensor(ratio)}
     return loss
 
 MAR.forward = MAR.loss # what a training step calls, so that gradients of several processes meet
 
+def save_mar(
+    model:MAR, # as `train` gave it back
+    tokenizer:Tokenizer,
+    out:str|Path, # folder of the run
+):
+    "Save a run: averaged weights as model/, those of the last step as model-raw/, and tokenizer/; in one process only."
+    if not PartialState().is_main_process: return
+    tokenizer.cpu().save_pretrained(Path(out)/"tokenizer"); model.save_pretrained(Path(out)/"model")
+    raw = copy.deepcopy(model); load_weights(raw, list_checkpoints(out)[-1]/"model.safetensors"); raw.save_pretrained(Path(out)/"model-raw")
+
 def train_mar(
     images:ImageSet, # training images of one size, with classes
     tokenizer:Tokenizer, # fitted on them, on the CPU
-    out:str|Path, # folder of the run: model/, tokenizer/, metrics.jsonl, checkpoints/
+    out:str|Path, # folder of the run: model/ (averaged weights), model-raw/ (those of the last step), tokenizer/, metrics.jsonl, checkpoints/
     mar:dict|None=None, # fields of `MAR`: widths, depths, head …; what images and tokenizer settle is filled in, `token_limit` too
     training:TrainingConfig|None=None, # steps, batch size, learning rate, seed …
     flip:bool=True, # mirror half of the images?
@@ -330,7 +366,7 @@ def train_mar(
     model = MAR(**{**fixed, **(mar or {})})
     identity = {"tokenizer": fingerprint(*tokenizer.state_dict().values()), "fields": str(sorted(model._hub_mixin_config.items()))}
     model = train(model, mar_loss(tokenizer), images, training, out, augment=random_flip if flip else None, progress=progress, resume=resume, identity=identity)
-    if PartialState().is_main_process: tokenizer.cpu().save_pretrained(out/"tokenizer"); model.save_pretrained(out/"model")
+    save_mar(model, tokenizer, out)
     return model
 
 # %% ../nbs/08_mar.ipynb #581a4941
