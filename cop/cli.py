@@ -6,8 +6,9 @@
 __all__ = ['one_line', 'one_line_errors', 'fit_tokenizer', 'train_comae', 'order_batch', 'order', 'train_mar', 'train_cmar',
            'sample', 'evaluate', 'demo']
 
-# %% ../nbs/13_cli.ipynb #d84424ac
+# %% ../nbs/13_cli.ipynb #7842e454
 import functools, hashlib, json, re, sys, warnings
+from datetime import timedelta
 from pathlib import Path
 import torch
 from fastcore.script import call_parse
@@ -15,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 from torchvision.io import read_image, write_png
 from torchvision.utils import make_grid
-from accelerate import Accelerator
+from accelerate import Accelerator, InitProcessGroupKwargs
 from . import cmar as _cmar, comae as _comae, mar as _mar, metrics as _metrics, report as _report
 from .bank import OrderBank
 from .data import ImageSet, load_images
@@ -240,7 +241,10 @@ def train_mar(
     _mar.train_mar(images, fit_tokenizer(images, tokenizer, patch_size, components), out, mar=model, training=training, flip=flip, resume=resume)
     print(f"{out}: model/ and tokenizer/ can be given to cop_sample --model {out}")
 
-# %% ../nbs/13_cli.ipynb #0b12514a
+# %% ../nbs/13_cli.ipynb #09aa3243
+def _processes() -> Accelerator: # those of `accelerate launch`, which may wait for each other as long as work takes
+    return Accelerator(mixed_precision="no", kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(days=7))])
+
 def _generator(model:str|None, size:str, vae:str|None) -> tuple[_mar.MAR,Tokenizer,str]: # model, tokenizer, digest of the weights
     "A generator from a run's folder, or from the public files."
     if not model or not Path(model).is_file(): return _load_run(model, _mar.MAR)
@@ -288,8 +292,8 @@ def train_cmar(
     images = _training_images(source, split, root, download, image_size, skip_errors); _check_size(images, tokenizer, model)
     training = TrainingConfig(steps=steps, batch_size=batch_size, lr=lr, warmup=warmup, weight_decay=weight_decay, clip=clip, ema=ema, seed=seed, precision=precision, workers=workers,
                               log_every=log_every, checkpoint_every=checkpoint_every, max_minutes=max_minutes)
-    networks = (folder and _load_run(folder, kind)[:2] for folder, kind in ((comae, _comae.CoMAE), (receiver, Receiver)))
-    state = Accelerator(mixed_precision="no")
+    state = _processes()
+    networks = (folder and [m.to(state.device) for m in _load_run(folder, kind)[:2]] for folder, kind in ((comae, _comae.CoMAE), (receiver, Receiver)))
     with state.main_process_first(): made = _cmar.make_arm(arm, images, tokenizer, orders or Path(out)/"orders", *networks, per_class=per_class, progress=state.is_main_process)
     _cmar.train_cmar(net, images, tokenizer, out, made.training, random_share, training, flip, resume=resume)
     if not state.is_main_process: return
@@ -297,7 +301,7 @@ def train_cmar(
     if along is None: (made.drawing if isinstance(made.drawing, OrderBank) else OrderBank(made.drawing.expand(net.class_num, -1), torch.arange(net.class_num), net.grid, {"arm": arm})).save(bank)
     print(f"{out}: draw with cop_sample --model {out} --order {along or bank}")
 
-# %% ../nbs/13_cli.ipynb #7cab0f0e
+# %% ../nbs/13_cli.ipynb #7422ae8d
 def _drawing_order(order:str, tokenizer:Tokenizer): # what `draw_images` takes, and what tells the order from others
     grid = tuple(tokenizer.grid); fixed = {"random": None, "raster": raster_order(grid), "halton": halton_order(grid)}
     if order in fixed: return fixed[order], order
@@ -343,7 +347,7 @@ def sample(
     for name, value in (("batch", batch), ("count", count)):
         if value < 1: raise ValueError(f"{name} is {value}; it must be at least 1")
     if precision not in ("no", "bf16"): raise ValueError(f"precision is {precision!r}; it must be 'no' or 'bf16'")
-    net, tokenizer, digest = _generator(model, size, vae); out, classes, state = Path(out), _classes(labels, net.class_num), Accelerator(mixed_precision="no")
+    net, tokenizer, digest = _generator(model, size, vae); out, classes, state = Path(out), _classes(labels, net.class_num), _processes()
     along, kind = _drawing_order(order, tokenizer); how = dict(cfg=cfg, cfg_schedule=cfg_schedule, temperature=temperature)
     if diffusion_steps: diffusion_tables(diffusion_steps); net.diffloss.sampling_steps = diffusion_steps
     about = json.dumps(dict(weights=digest, order=kind, num_iter=num_iter, diffusion_steps=net.diffloss.sampling_steps, **how, precision=precision, seed=seed), indent=1) + "\n"

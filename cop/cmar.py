@@ -73,7 +73,7 @@ def _identity(orders:OrderSource|None) -> str: # what a resumed run must have in
     source = orders.source
     return fingerprint(source.orders() if isinstance(source, OrderStore) else source) if isinstance(source, (OrderStore, Tensor)) else orders.track
 
-# %% ../nbs/09_cmar.ipynb #ffb31c00
+# %% ../nbs/09_cmar.ipynb #ea7cdb42
 @dataclass
 class Arm:
     "An order, as it is trained along and as it is drawn along."
@@ -88,8 +88,8 @@ def make_arm(
     images:ImageSet, # training images
     tokenizer:Tokenizer, # of the generator
     folder:str|Path, # stores of orders are kept here, and gone on with
-    comae:tuple[CoMAE,Tokenizer]|None=None, # for collapse, ascending, coverage; of the generator's grid
-    receiver:tuple[Receiver,Tokenizer]|None=None, # for receiver
+    comae:tuple[CoMAE,Tokenizer]|None=None, # for collapse, ascending, coverage; of the generator's grid, both on one device
+    receiver:tuple[Receiver,Tokenizer]|None=None, # for receiver; the same
     per_class:int=64, # orders of each class in a bank, ≥ 1
     progress:bool=True, # show a bar while images are ordered
 )->Arm:
@@ -103,16 +103,16 @@ def make_arm(
     net, its = (receiver if name == "receiver" else comae) or (None, None)
     if net is None: raise ValueError(f"the arm {name} needs {'receiver' if name == 'receiver' else 'comae'}=(network, its tokenizer)")
     if tuple(its.grid) != grid: raise ValueError(f"the generator has {grid[0]} × {grid[1]} tokens, the network that orders has {its.grid[0]} × {its.grid[1]}: train it with the generator's patch size")
-    about = {"arm": name, "network": fingerprint(*net.state_dict().values()), "images": images.name}
+    where = next(net.parameters()).device; about = {"arm": name, "network": fingerprint(*net.state_dict().values()), "images": images.name}
     if name == "ascending":
         descending = make_arm("collapse", images, tokenizer, folder, comae, None, per_class, progress).training.source
         rank = lambda ims, index: reverse_order(descending.orders(index))
-    elif name == "receiver": rank = lambda ims, index: net.order(its.encode(ims))
-    else: rank = lambda ims, index: collapse_order(net.dependencies(its.encode(ims)), "pagerank" if name == "collapse" else "coverage").cpu()
+    elif name == "receiver": rank = lambda ims, index: net.order(its.encode(ims.to(where)))
+    else: rank = lambda ims, index: collapse_order(net.dependencies(its.encode(ims.to(where))), "pagerank" if name == "collapse" else "coverage")
     store = OrderStore.create(folder/name, grid, "receiver" if name == "receiver" else "sender", about).fill(images, rank, progress=progress, name=name)
     return Arm(name, OrderSource(store), receiver_policy(net, its, tokenizer) if name == "receiver" else OrderBank.build(store.orders(), images.labels, grid, per_class, about))
 
-# %% ../nbs/09_cmar.ipynb #f6b90cd8
+# %% ../nbs/09_cmar.ipynb #de12475d
 def blind_greedy_order(
     images:ImageSet, # training images; up to 10,000 are looked at
     tokenizer:Tokenizer, # of the generator
@@ -129,7 +129,7 @@ def receiver_policy(
     "A policy that asks the receiver which tokens would tell most, given those drawn so far."
     @torch.no_grad()
     def policy(tokens:Tensor, seen:Tensor, count:int) -> Tensor:
-        drops = receiver(its.encode(tokenizer.decode(tokens)), seen, torch.ones_like(seen)) # a patch not drawn yet is decoded to something, and not looked at
+        drops = receiver.to(tokens.device)(its.to(tokens.device).encode(tokenizer.decode(tokens)), seen, torch.ones_like(seen)) # a patch not drawn yet is decoded to something, and not looked at
         return drops.masked_fill(seen, -torch.inf).topk(count, dim=1).indices
     return policy
 

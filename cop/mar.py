@@ -294,7 +294,7 @@ def sample(self:MAR,
 
 for f in (steps, sample, _known, _follow): setattr(MAR, f.__name__, f)
 
-# %% ../nbs/08_mar.ipynb #4375d723
+# %% ../nbs/08_mar.ipynb #d9910b3f
 def to_latents(
     tokens:Tensor, # (B, N, C)
     grid:tuple[int,int], # rows, columns
@@ -336,6 +336,7 @@ def mar_loss(
 
 MAR.forward = MAR.loss # what a training step calls, so that gradients of several processes meet
 
+# %% ../nbs/08_mar.ipynb #db61223c
 def save_mar(
     model:MAR, # as `train` gave it back
     tokenizer:Tokenizer,

@@ -36,7 +36,9 @@ def run(name, tier, changes=(), templates=TEMPLATES, progress=True):
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT)] + [p for p in [os.environ.get("PYTHONPATH")] if p])  # this checkout's cop
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not one installed for the user
     try: papermill.execute_notebook(templates/f"{name}.ipynb", done, values, cwd=templates, kernel_name="python3", progress_bar=progress)
-    except papermill.exceptions.PapermillExecutionError as e: sys.exit(f"{name} {tier} failed; see {done}\n{str(e)[-3000:]}")
+    except papermill.exceptions.PapermillExecutionError as e:
+        if e.ename == "TimeoutError": sys.exit(f"{name} {tier}: {e.evalue}")  # a piece is done, which is no failure, but not the end either
+        sys.exit(f"{name} {tier} failed; see {done}\n{str(e)[-3000:]}")
     return done, values
 
 def main():
