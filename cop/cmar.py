@@ -167,18 +167,18 @@ def draw_images(
             drawn.append(tokenizer.decode(to_tokens(latents).float()).cpu()); bar.update(len(l))
     return torch.cat(drawn)
 
-# %% ../nbs/09_cmar.ipynb #ca9431d8
-def _terms(mar:MAR, tokens:Tensor, labels:Tensor, order:Tensor, start:int, stop:int, draws:int, seed:int) -> tuple[Tensor,Tensor]: # (B, M) each: error, and bound in bits a number
+# %% ../nbs/09_cmar.ipynb #3d9e1c33
+def _terms(mar:MAR, tokens:Tensor, labels:Tensor, order:Tensor, start:int, stop:int, edges:list[int], seed:int, limit:float|None=None) -> tuple[Tensor,Tensor]: # (B, M) each, means over timesteps: error, and bound in bits a number
     keys, (b, c) = hash_keys(seed, 31, torch.arange(len(tokens))).to(tokens.device), (len(tokens), mar.dim)
     place = order[:, start:stop].sort(1).values # noise and timesteps belong to a place, whatever the order
     at = lambda x: x.gather(1, place.view(b, -1, *[1]*(x.ndim - 2)).expand(-1, -1, *x.shape[2:]))
     z, target = mar.ask(tokens, labels, order, start, stop)
-    errors, bounds = [], []
-    for r in range(draws):
-        t = ((r + at(keyed_uniform(keys, mar.n_tokens, stream=2*r)))*(1000/draws)).long().clamp(max=999)
-        e, v = mar.diffloss.terms(z.flatten(0, 1), target.flatten(0, 1), t.flatten(), at(keyed_normal(keys, mar.n_tokens, c, stream=2*r + 1)).flatten(0, 1))
-        errors.append(e.view(b, -1)); bounds.append(v.view(b, -1))
-    return torch.stack(errors).mean(0), torch.stack(bounds).mean(0)
+    errors, bounds = 0, 0
+    for r, (low, high) in enumerate(zip(edges, edges[1:])): # one timestep between two edges
+        t = (low + at(keyed_uniform(keys, mar.n_tokens, stream=2*r))*(high - low)).long().clamp(max=high - 1)
+        e, v = mar.diffloss.terms(z.flatten(0, 1), target.flatten(0, 1), t.flatten(), at(keyed_normal(keys, mar.n_tokens, c, stream=2*r + 1)).flatten(0, 1), limit)
+        errors, bounds = errors + e.view(b, -1)*(high - low)/1000, bounds + v.view(b, -1)*(high - low)/1000
+    return errors, bounds
 
 @torch.no_grad()
 def loss_along(
@@ -193,7 +193,8 @@ def loss_along(
     "The training loss of images when the first tokens of an order are there."
     n = mar.n_tokens
     if bad := [k for k in seen if not 0 <= k < n]: raise ValueError(f"{bad[0]} tokens cannot be there with one missing; there are {n}")
-    return torch.stack([sum(_terms(mar, tokens, labels, order, k, n, draws, seed)).mean(1) for k in seen])
+    edges = [1000*r//draws for r in range(draws + 1)]
+    return torch.stack([sum(_terms(mar, tokens, labels, order, k, n, edges, seed)).mean(1) for k in seen])
 
 @torch.no_grad()
 def bound_along(
@@ -202,10 +203,11 @@ def bound_along(
     labels:Tensor, # (B,)
     order:Tensor, # (B, N), which must not depend on the image
     num_iter:int=16, # steps, as in drawing, 1 … N
-    draws:int=16, # timesteps of each token, ≥ 1
+    draws:int=16, # timesteps of each token, ≥ 1; at most as many, the dearest ones singly
     seed:int=0, # of timesteps and noise
 )->Tensor: # (B,) nats, in bins of 2/255
     "A bound on the surprisal of images that are drawn along an order."
     n = mar.n_tokens; there = [0, *(n - m for m in masked_after(n, num_iter))]
-    bits = sum(_terms(mar, tokens, labels, order, a, b, draws, seed)[1].sum(1) for a, b in zip(there, there[1:]))
+    edges = sorted({0, 1000, *(round(1000**(r/max(1, draws - 1))) for r in range(draws))}) if draws > 1 else [0, 1000]
+    bits = sum(_terms(mar, tokens, labels, order, a, b, edges, seed, mar.diffloss.limit)[1].sum(1) for a, b in zip(there, there[1:]))
     return 1000*mar.dim*bits*torch.tensor(2.).log()

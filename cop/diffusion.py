@@ -106,7 +106,7 @@ class HeadNet(nn.Module):
         y = self.time_embed(t) + self.cond_embed(z)
         return self.body(self.input_proj(x), [m.adaLN_modulation(y) for m in (*self.res_blocks, self.final_layer)])
 
-# %% ../nbs/08_diffusion.ipynb #447dd569
+# %% ../nbs/08_diffusion.ipynb #6cc47194
 def _normal_cdf(x:Tensor) -> Tensor: # the approximation that the public code uses
     return .5*(1 + (math.sqrt(2/math.pi)*(x + .044715*x**3)).tanh())
 
@@ -138,12 +138,14 @@ class DiffusionHead(nn.Module):
         target:Tensor, # (R, C) tokens
         t:Tensor, # (R,) int64 timesteps, 0 … 999
         noise:Tensor, # (R, C) standard normal
+        limit:float|None=None, # of what a step may aim at, as in drawing; None: none, as in training
     )->tuple[Tensor,Tensor]: # (R,) each
         "Squared error of the noise, and the variational bound in bits a number (Nichol and Dhariwal 2021)."
         signal, sigma, of_x0, of_xt, log_beta, log_posterior = torch.stack(diffusion_tables()[1:]).to(target)[:, t, None] # t stays on its device
         x = signal*target + sigma*noise
         found, v = self.net(x, t, z).to(target.dtype).chunk(2, 1)
-        mean, f = of_x0*(x - sigma*found.detach())/signal + of_xt*x, (v + 1)/2
+        aim, f = (x - sigma*found.detach())/signal, (v + 1)/2
+        mean = of_x0*(aim if limit is None else aim.clamp(-limit, limit)) + of_xt*x
         log_var = f*log_beta + (1 - f)*log_posterior
         bound = _normal_divergence(of_x0*target + of_xt*x, log_posterior, mean, log_var)
         bound = torch.where(t[:, None] == 0, _binned_surprisal(target, mean, .5*log_var), bound)
