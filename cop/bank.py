@@ -17,7 +17,7 @@ from .keyed import hash_keys, keyed_uniform
 from .measures import Interval
 from .store import _write
 
-# %% ../nbs/06_bank.ipynb #0d1725dc
+# %% ../nbs/06_bank.ipynb #108be226
 class OrderBank:
     "Orders of training images by class, for images that are still to be made."
     track = "receiver" # of the image that is made nothing was seen
@@ -94,7 +94,8 @@ class OrderBank:
             with safe_open(path, "pt") as f: about, orders, labels = f.metadata() or {}, *(f.get_tensor(k) if k in f.keys() else None for k in ("orders", "labels"))
         except (SafetensorError, OSError) as e: raise ValueError(f"{path} is damaged ({e}); build the bank again") from e
         if about.get("format") != "cop-bank-1": raise ValueError(f"{path} is no bank of orders")
-        return cls(orders.long(), labels, json.loads(about["grid"]), json.loads(about["configuration"]))
+        try: return cls(orders.long(), labels, json.loads(about["grid"]), json.loads(about["configuration"]))
+        except (ValueError, KeyError, AttributeError) as e: raise ValueError(f"{path} is damaged ({e}); build the bank again") from e
 
 # %% ../nbs/06_bank.ipynb #d75692b4
 def order_consistency(

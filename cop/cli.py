@@ -28,7 +28,7 @@ from .store import OrderStore
 from .tokens import KL16, PCAPatches, PixelPatches, Tokenizer, load_tokenizer
 from .training import TrainingConfig
 
-# %% ../nbs/13_cli.ipynb #3d27af0c
+# %% ../nbs/13_cli.ipynb #ca273e9d
 _EXPECTED = (ValueError, OSError, RuntimeError, ImportError, FloatingPointError, MemoryError, IndexError)
 
 def one_line(
@@ -37,6 +37,7 @@ def one_line(
     "What to print for an error, with options as one types them."
     if isinstance(error, OSError) and error.strerror: return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     line = (str(error).strip() or type(error).__name__).splitlines()[0].replace("pass resume=True", "leave out --no-resume")
+    for python, typed in ((r"\b(comae|receiver)=\(network, its tokenizer\)", r"--\1 and its folder"), ("pass weights=its path, or use classifier_extractor", "pass --extractor its path, or a classifier's folder")): line = re.sub(python, typed, line)
     return re.sub(r"\b(image_size|root|split)=", r"--\1 ", re.sub(r"\b(skip_errors|download)=True", r"--\1", line))
 
 def one_line_errors(
@@ -68,9 +69,9 @@ def fit_tokenizer(
     some = images.images(torch.linspace(0, len(images) - 1, min(len(images), max(64, _FIT_NUMBERS//numbers))).long())[0]
     return PixelPatches.fit(some, patch_size) if kind == "pixel" else PCAPatches.fit(some, components, patch_size)
 
-# %% ../nbs/13_cli.ipynb #615438c9
-def _training_images(source:str, split:str, root:str|None, download:bool, image_size:int|None, skip_errors:bool) -> ImageSet: # in memory if they take up to 1 GiB
-    images = load_images(source, split, root, download, image_size, skip_errors=skip_errors)
+# %% ../nbs/13_cli.ipynb #6f29adb2
+def _training_images(source:str, split:str, root:str|None, download:bool, image_size:int|None, skip_errors:bool, mode:str="RGB") -> ImageSet: # in memory if they take up to 1 GiB
+    images = load_images(source, split, root, download, image_size, mode, skip_errors)
     return images.in_memory() if len(images)*images[0]["image"].numel() <= 2**30 else images
 
 # %% ../nbs/13_cli.ipynb #c0f82851
@@ -117,14 +118,14 @@ def train_comae(
     _comae.train_comae(images, fit_tokenizer(images, tokenizer, patch_size, components), out, comae=model, training=training, resume=resume)
     print(f"{out}: model/ and tokenizer/ can be given to cop_order --model {out}")
 
-# %% ../nbs/13_cli.ipynb #527d470b
+# %% ../nbs/13_cli.ipynb #a8d7ef41
 def _load_run(model:str|None, kind=_comae.CoMAE) -> tuple[torch.nn.Module,Tokenizer,str]: # model, tokenizer, digest of the weights
     "What was trained of a kind of model and left in a folder, or a line that says what to run."
     command = f"cop_train_{kind.__name__.lower()}"
-    how = "fit one with cop.receiver.Receiver.fit, and save its tokenizer beside it" if kind is Receiver else f"train one with {command} --source … --out {model or 'runs/mine'}"
+    how = "fit one with cop.receiver.Receiver.fit, and save its tokenizer beside it" if kind is Receiver else f"train one with {command} --source … --out runs/mine"
     if not model: raise ValueError(f"--model is missing: {how}, then pass --model runs/mine")
     folder = Path(model)
-    if not (folder/"model").is_dir(): raise FileNotFoundError(f"{folder} holds no finished {'receiver' if kind is Receiver else f'run of {command}'}: {how}")
+    if not (folder/"model").is_dir(): raise FileNotFoundError(f"{folder} holds no finished {'receiver' if kind is Receiver else f'run of {command}' + (' or cop_train_cmar' if kind is _mar.MAR else '')}: let its command end, or {how}")
     tokenizer, net = load_tokenizer(folder/"tokenizer"), kind.from_pretrained(folder/"model")
     if (net.n_tokens, net.dim) != (tokenizer.n_tokens, tokenizer.dim):
         raise ValueError(f"the model in {folder} takes {net.n_tokens} tokens of {net.dim} numbers, its tokenizer makes {tokenizer.n_tokens} of {tokenizer.dim}: they are of different runs; train again")
@@ -133,7 +134,7 @@ def _load_run(model:str|None, kind=_comae.CoMAE) -> tuple[torch.nn.Module,Tokeni
 def _check_size(images:ImageSet, tokenizer:Tokenizer, model:str):
     "ValueError if a set's first image is not what a tokenizer takes."
     have, want = tuple(images[0]["image"].shape), (tokenizer.channels, *tokenizer.image_size)
-    if have != want: raise ValueError(f"the images are {have} (channels, height, width), the model in {model} takes {want}: pass --image_size {want[1]}, or another model")
+    if have != want: raise ValueError(f"the images are {have} (channels, height, width), the model in {model} takes {want}: " + (f"pass --image_size {want[1]}, or another model" if have[1:] != want[1:] else "use another model"))
 
 def order_batch(
     images:Tensor, # uint8 (B, C, H, W), on the device
@@ -241,7 +242,7 @@ def train_mar(
     _mar.train_mar(images, fit_tokenizer(images, tokenizer, patch_size, components), out, mar=model, training=training, flip=flip, resume=resume)
     print(f"{out}: model/ and tokenizer/ can be given to cop_sample --model {out}")
 
-# %% ../nbs/13_cli.ipynb #09aa3243
+# %% ../nbs/13_cli.ipynb #1401a250
 def _processes() -> Accelerator: # those of `accelerate launch`, which may wait for each other as long as work takes
     return Accelerator(mixed_precision="no", kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(days=7))])
 
@@ -289,7 +290,7 @@ def train_cmar(
 ):
     "Train a generator on along orders. Interrupt it at any time; the same command goes on where it stopped."
     net, tokenizer, _ = _generator(model, size, vae)
-    images = _training_images(source, split, root, download, image_size, skip_errors); _check_size(images, tokenizer, model)
+    images = _training_images(source, split, root, download, image_size, skip_errors, "L" if tokenizer.channels == 1 else "RGB"); _check_size(images, tokenizer, model)
     training = TrainingConfig(steps=steps, batch_size=batch_size, lr=lr, warmup=warmup, weight_decay=weight_decay, clip=clip, ema=ema, seed=seed, precision=precision, workers=workers,
                               log_every=log_every, checkpoint_every=checkpoint_every, max_minutes=max_minutes)
     state = _processes()
@@ -301,7 +302,7 @@ def train_cmar(
     if along is None: (made.drawing if isinstance(made.drawing, OrderBank) else OrderBank(made.drawing.expand(net.class_num, -1), torch.arange(net.class_num), net.grid, {"arm": arm})).save(bank)
     print(f"{out}: draw with cop_sample --model {out} --order {along or bank}")
 
-# %% ../nbs/13_cli.ipynb #7422ae8d
+# %% ../nbs/13_cli.ipynb #f3b2dd8b
 def _drawing_order(order:str, tokenizer:Tokenizer): # what `draw_images` takes, and what tells the order from others
     grid = tuple(tokenizer.grid); fixed = {"random": None, "raster": raster_order(grid), "halton": halton_order(grid)}
     if order in fixed: return fixed[order], order
@@ -316,6 +317,10 @@ def _drawing_order(order:str, tokenizer:Tokenizer): # what `draw_images` takes, 
 
 def _write_picture(path:Path, picture:Tensor): # under a temporary name first
     path.parent.mkdir(parents=True, exist_ok=True); write_png(picture, f"{path}.tmp"); Path(f"{path}.tmp").replace(path)
+
+def _read_picture(path:Path) -> Tensor: # uint8 (C, H, W)
+    try: return read_image(str(path))
+    except RuntimeError as e: raise ValueError(f"{path} is damaged: remove it, and the same command makes it again") from e
 
 def _classes(labels:str, known:int) -> list[int]:
     try: classes = list(range(known)) if labels == "all" else sorted({int(l) for l in labels.split(",")})
@@ -352,7 +357,7 @@ def sample(
     if diffusion_steps: diffusion_tables(diffusion_steps); net.diffloss.sampling_steps = diffusion_steps
     about = json.dumps(dict(weights=digest, order=kind, num_iter=num_iter, diffusion_steps=net.diffloss.sampling_steps, **how, precision=precision, seed=seed), indent=1) + "\n"
     path, record = (lambda label, i: out/str(label)/f"{i:05d}.png"), out/"sampling.json"
-    if record.exists() and record.read_text() != about: raise ValueError(f"{out} holds images that were made with other options or another model: use another --out")
+    if record.exists() and (differ := [k for k, v in json.loads(record.read_text()).items() if json.loads(about)[k] != v]): raise ValueError(f"{out} holds images that were made with other {', '.join(differ)}: use another --out")
     device = device or (str(state.device) if torch.cuda.is_available() else "cpu")
     missing = torch.tensor([(l, i) for i in range(count) for l in classes if not path(l, i).exists()], dtype=torch.long).view(-1, 2)
     state.wait_for_everyone() # all have looked at what is missing before the first image is written
@@ -367,19 +372,20 @@ def sample(
     state.wait_for_everyone()
     if not state.is_main_process: return
     shown = min(count, 8)
-    write_png(make_grid(torch.stack([read_image(str(path(l, i))) for l in classes for i in range(shown)]), nrow=shown, padding=2, pad_value=255), str(out/"sheet.png"))
+    write_png(make_grid(torch.stack([_read_picture(path(l, i)) for l in classes for i in range(shown)]), nrow=shown, padding=2, pad_value=255), str(out/"sheet.png"))
     print(f"{out}: {count} images of each of {len(classes)} classes, and sheet.png")
 
-# %% ../nbs/13_cli.ipynb #6b83a334
+# %% ../nbs/13_cli.ipynb #cb492051
 @call_parse
 @one_line_errors
 def evaluate(
     images:str="runs/samples", # folder of generated images, searched with its folders; sheet.png is left out
     reference:str="fashion-mnist-10k", # real images: fashion-mnist-10k, fashion-mnist, cifar10, imagenet, a folder; or an .npz file of statistics
-    split:str="test", # part of the reference: train, test (imagenet: val); folders also have all
-    extractor:str="inception", # inception (its weights are fetched once), a file of these weights, or the folder of a classifier (cop.metrics)
+    split:str="test", # part of the reference: train, test (imagenet: val); folders also have all, and test is a fifth of them
+    extractor:str="inception", # inception (its weights are fetched once), a file of these weights, or the folder of a run of cop.metrics.train_classifier
     root:str|None=None, # folder of torchvision's sets (default: data/cache of the checkout)
-    image_size:int|None=None, # files of the reference: resize and centre-crop to this many pixels
+    image_size:int|None=None, # files, of both: resize and centre-crop to this many pixels
+    skip_errors:bool=False, # files, of both: leave out those that cannot be read
     limit:int|None=None, # real images looked at, evenly spaced (default: all)
     splits:int=10, # parts of the images that the score is the mean of
     boot:int=200, # bootstrap samples of the interval
@@ -387,15 +393,15 @@ def evaluate(
     device:str|None=None, # cpu, cuda, mps (default: cuda if there is one, else cpu)
 ):
     "Compare generated images with real ones; prints the measures and writes them to measures.json beside the images."
-    judge = _metrics.classifier_extractor(extractor) if Path(extractor).is_dir() else _metrics.inception_extractor(None if extractor == "inception" else extractor)
+    judge = _metrics.classifier_extractor(Path(extractor)/"model" if (Path(extractor)/"model").is_dir() else extractor) if Path(extractor).is_dir() else _metrics.inception_extractor(None if extractor == "inception" else extractor)
     device, statistics = device or ("cuda" if torch.cuda.is_available() else "cpu"), reference.endswith(".npz")
     mode = "L" if 3 not in judge.channels else "RGB"
     if not Path(images).is_dir(): raise FileNotFoundError(f"there is no folder {images}")
-    made = load_images(images, "all", mode=mode); drawn = made.images([i for i, f in enumerate(made.files) if Path(f).name != "sheet.png"])[0]
+    made = load_images(images, "all", image_size=image_size, mode=mode, skip_errors=skip_errors); drawn = made.images([i for i, f in enumerate(made.files) if Path(f).name != "sheet.png"])[0]
     look = lambda ims: judge(ims, batch, device, progress=True)
     if statistics: real = _metrics.Statistics.load(reference)
     else:
-        real_set = load_images(reference, split, root, image_size=image_size, **({"mode": mode} if Path(reference).is_dir() or reference == "imagenet" else {}))
+        real_set = load_images(reference, split, root, image_size=image_size, mode=mode, skip_errors=skip_errors)
         if (have := tuple(drawn.shape[1:])) != (want := tuple(real_set[0]["image"].shape)) and 3 not in judge.channels: raise ValueError(f"the images are {have} (channels, height, width), the real ones {want}: compare images of one size")
         real = look(real_set.images(torch.linspace(0, len(real_set) - 1, min(limit or len(real_set), len(real_set))).long())[0])
     seen = look(drawn); found = _metrics.evaluate(seen, real, splits)

@@ -161,7 +161,7 @@ def inception_extractor(
         raise ValueError(f"{path} does not hold torch-fidelity's Inception weights: {str(e).splitlines()[0]}") from e
     return Extractor("inception", digest, net, 2048, (1, 3))
 
-# %% ../nbs/11_metrics.ipynb #9a3b2e94
+# %% ../nbs/11_metrics.ipynb #9e4f0609
 @dataclass
 class Statistics:
     "Mean and covariance of features."
@@ -192,6 +192,7 @@ class Statistics:
     )->"Statistics":
         "Read statistics. Raises FileNotFoundError, or ValueError if the file is damaged or something else."
         if not Path(path).is_file(): raise FileNotFoundError(f"there are no statistics at {path}")
+        if not zipfile.is_zipfile(path): raise ValueError(f"{path} is damaged, or no file of statistics (.npz) with mu and sigma")
         try:
             with np.load(path, allow_pickle=False) as f:
                 mean, covariance = (torch.from_numpy(np.asarray(f[k], dtype=np.float64)) for k in ("mu", "sigma"))
