@@ -6,7 +6,7 @@
 __all__ = ['one_line', 'one_line_errors', 'fit_tokenizer', 'train_comae', 'order_batch', 'order', 'train_mar', 'train_cmar',
            'sample', 'evaluate', 'demo']
 
-# %% ../nbs/13_cli.ipynb #7842e454
+# %% ../nbs/13_cli.ipynb #cc6b677d
 import functools, hashlib, json, re, sys, warnings
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from torchvision.utils import make_grid
 from accelerate import Accelerator, InitProcessGroupKwargs
 from . import cmar as _cmar, comae as _comae, mar as _mar, metrics as _metrics, report as _report
 from .bank import OrderBank
-from .data import ImageSet, load_images
+from .data import ImageSet, evenly_spaced, load_images
 from .diffusion import diffusion_tables
 from .order import METHODS, TRACKS, baseline_orders, collapse_order, halton_order, raster_order
 from .plots import contact_sheet
@@ -54,7 +54,7 @@ def one_line_errors(
             except _EXPECTED as e: say(one_line(e)); raise SystemExit(1)
     return run
 
-# %% ../nbs/13_cli.ipynb #ea3c53c3
+# %% ../nbs/13_cli.ipynb #04c48b42
 _FIT_NUMBERS = 2**26 # pixel values that a tokenizer is fitted on at most; about 1.3 GB while that lasts
 
 def fit_tokenizer(
@@ -66,7 +66,7 @@ def fit_tokenizer(
     "A tokenizer fitted on evenly spaced images of a set."
     if kind not in ("pixel", "pca"): raise ValueError(f"there is no tokenizer {kind!r}; choose pixel or pca")
     numbers = images[0]["image"].numel()
-    some = images.images(torch.linspace(0, len(images) - 1, min(len(images), max(64, _FIT_NUMBERS//numbers))).long())[0]
+    some = images.images(evenly_spaced(len(images), max(64, _FIT_NUMBERS//numbers)))[0]
     return PixelPatches.fit(some, patch_size) if kind == "pixel" else PCAPatches.fit(some, components, patch_size)
 
 # %% ../nbs/13_cli.ipynb #6f29adb2
@@ -149,7 +149,7 @@ def order_batch(
     if method not in METHODS: return baseline_orders(images, tokenizer.patch_size, seed, index)[method].cpu()
     return collapse_order(net.dependencies(tokenizer.encode(images), chunk), method).cpu()
 
-# %% ../nbs/13_cli.ipynb #9268875b
+# %% ../nbs/13_cli.ipynb #853be16b
 @call_parse
 @one_line_errors
 def order(
@@ -184,7 +184,7 @@ def order(
     if images.files and (store.files() or []) != images.files[:len(store)]: raise ValueError(f"{out} holds orders of other files than those in {source}: use another --out")
     net, tokenizer = net.to(device), tokenizer.to(device)
     store.fill(images, lambda ims, i: order_batch(ims.to(device), i, method, net, tokenizer, chunk, seed), n, batch, shard_size, name=method)
-    if sheet: _write_sheet(Path(out)/"contact_sheet.png", images, store, torch.linspace(0, n - 1, min(sheet, n)).long())
+    if sheet: _write_sheet(Path(out)/"contact_sheet.png", images, store, evenly_spaced(n, sheet))
     print(f"{out}: orders of {len(store):,} images on a grid of {store.grid[0]} × {store.grid[1]}" + (f"; {len(images.skipped)} files could not be read" if images.skipped else ""))
 
 # %% ../nbs/13_cli.ipynb #0de63ab7
@@ -242,7 +242,7 @@ def train_mar(
     _mar.train_mar(images, fit_tokenizer(images, tokenizer, patch_size, components), out, mar=model, training=training, flip=flip, resume=resume)
     print(f"{out}: model/ and tokenizer/ can be given to cop_sample --model {out}")
 
-# %% ../nbs/13_cli.ipynb #1401a250
+# %% ../nbs/13_cli.ipynb #e2177e68
 def _processes() -> Accelerator: # those of `accelerate launch`, which may wait for each other as long as work takes
     return Accelerator(mixed_precision="no", kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(days=7))])
 
@@ -253,6 +253,7 @@ def _generator(model:str|None, size:str, vae:str|None) -> tuple[_mar.MAR,Tokeniz
     with open(model, "rb") as f: digest = hashlib.file_digest(f, "sha256").hexdigest()[:16]
     return _mar.MAR.from_public_checkpoint(size, model), KL16.from_public_checkpoint(vae), digest
 
+# %% ../nbs/13_cli.ipynb #6b8fe01f
 @call_parse
 @one_line_errors
 def train_cmar(
@@ -302,7 +303,7 @@ def train_cmar(
     if along is None: (made.drawing if isinstance(made.drawing, OrderBank) else OrderBank(made.drawing.expand(net.class_num, -1), torch.arange(net.class_num), net.grid, {"arm": arm})).save(bank)
     print(f"{out}: draw with cop_sample --model {out} --order {along or bank}")
 
-# %% ../nbs/13_cli.ipynb #f3b2dd8b
+# %% ../nbs/13_cli.ipynb #14711880
 def _drawing_order(order:str, tokenizer:Tokenizer): # what `draw_images` takes, and what tells the order from others
     grid = tuple(tokenizer.grid); fixed = {"random": None, "raster": raster_order(grid), "halton": halton_order(grid)}
     if order in fixed: return fixed[order], order
@@ -325,9 +326,9 @@ def _read_picture(path:Path) -> Tensor: # uint8 (C, H, W)
 def _classes(labels:str, known:int) -> list[int]:
     try: classes = list(range(known)) if labels == "all" else sorted({int(l) for l in labels.split(",")})
     except ValueError: raise ValueError(f"labels are {labels!r}; give numbers with commas between them, such as 0,3, or all") from None
-    if not 0 <= classes[0] <= classes[-1] < known: raise ValueError(f"labels go from {classes[0]} to {classes[-1]}; this model knows the classes 0 … {known - 1}")
     return classes
 
+# %% ../nbs/13_cli.ipynb #2e52a672
 @call_parse
 @one_line_errors
 def sample(
@@ -353,11 +354,12 @@ def sample(
         if value < 1: raise ValueError(f"{name} is {value}; it must be at least 1")
     if precision not in ("no", "bf16"): raise ValueError(f"precision is {precision!r}; it must be 'no' or 'bf16'")
     net, tokenizer, digest = _generator(model, size, vae); out, classes, state = Path(out), _classes(labels, net.class_num), _processes()
+    net._check_labels(torch.tensor(classes))
     along, kind = _drawing_order(order, tokenizer); how = dict(cfg=cfg, cfg_schedule=cfg_schedule, temperature=temperature)
     if diffusion_steps: diffusion_tables(diffusion_steps); net.diffloss.sampling_steps = diffusion_steps
-    about = json.dumps(dict(weights=digest, order=kind, num_iter=num_iter, diffusion_steps=net.diffloss.sampling_steps, **how, precision=precision, seed=seed), indent=1) + "\n"
+    about = dict(weights=digest, order=kind, num_iter=num_iter, diffusion_steps=net.diffloss.sampling_steps, **how, precision=precision, seed=seed)
     path, record = (lambda label, i: out/str(label)/f"{i:05d}.png"), out/"sampling.json"
-    if record.exists() and (differ := [k for k, v in json.loads(record.read_text()).items() if json.loads(about)[k] != v]): raise ValueError(f"{out} holds images that were made with other {', '.join(differ)}: use another --out")
+    if record.exists() and (differ := [k for k, v in json.loads(record.read_text()).items() if about[k] != v]): raise ValueError(f"{out} holds images that were made with other {', '.join(differ)}: use another --out")
     device = device or (str(state.device) if torch.cuda.is_available() else "cpu")
     missing = torch.tensor([(l, i) for i in range(count) for l in classes if not path(l, i).exists()], dtype=torch.long).view(-1, 2)
     state.wait_for_everyone() # all have looked at what is missing before the first image is written
@@ -366,7 +368,7 @@ def sample(
     with tqdm(total=len(mine), desc="images", unit="image", disable=not state.is_main_process) as bar:
         for part in mine.split(batch) if len(mine) else ():
             pictures = _cmar.draw_images(net, tokenizer, *part.T, along, seed, num_iter, batch, **how)
-            if state.is_main_process and not record.exists(): out.mkdir(parents=True, exist_ok=True); record.write_text(about)
+            if state.is_main_process and not record.exists(): out.mkdir(parents=True, exist_ok=True); record.write_text(json.dumps(about, indent=1) + "\n")
             for (l, i), picture in zip(part.tolist(), pictures): _write_picture(path(l, i), picture)
             bar.update(len(part))
     state.wait_for_everyone()
@@ -375,7 +377,7 @@ def sample(
     write_png(make_grid(torch.stack([_read_picture(path(l, i)) for l in classes for i in range(shown)]), nrow=shown, padding=2, pad_value=255), str(out/"sheet.png"))
     print(f"{out}: {count} images of each of {len(classes)} classes, and sheet.png")
 
-# %% ../nbs/13_cli.ipynb #cb492051
+# %% ../nbs/13_cli.ipynb #cbd2f4c6
 @call_parse
 @one_line_errors
 def evaluate(
@@ -393,7 +395,7 @@ def evaluate(
     device:str|None=None, # cpu, cuda, mps (default: cuda if there is one, else cpu)
 ):
     "Compare generated images with real ones; prints the measures and writes them to measures.json beside the images."
-    judge = _metrics.classifier_extractor(Path(extractor)/"model" if (Path(extractor)/"model").is_dir() else extractor) if Path(extractor).is_dir() else _metrics.inception_extractor(None if extractor == "inception" else extractor)
+    judge = _metrics.load_extractor(extractor)
     device, statistics = device or ("cuda" if torch.cuda.is_available() else "cpu"), reference.endswith(".npz")
     mode = "L" if 3 not in judge.channels else "RGB"
     if not Path(images).is_dir(): raise FileNotFoundError(f"there is no folder {images}")
@@ -403,7 +405,7 @@ def evaluate(
     else:
         real_set = load_images(reference, split, root, image_size=image_size, mode=mode, skip_errors=skip_errors)
         if (have := tuple(drawn.shape[1:])) != (want := tuple(real_set[0]["image"].shape)) and 3 not in judge.channels: raise ValueError(f"the images are {have} (channels, height, width), the real ones {want}: compare images of one size")
-        real = look(real_set.images(torch.linspace(0, len(real_set) - 1, min(limit or len(real_set), len(real_set))).long())[0])
+        real = look(real_set.images(evenly_spaced(len(real_set), limit or len(real_set)))[0])
     seen = look(drawn); found = _metrics.evaluate(seen, real, splits)
     interval = _metrics.frechet_interval(seen, real if statistics else _metrics.Statistics.of(real), boot)
     distance = next(iter(found)); result = {"images": len(drawn), "extractor": judge.name, "reference": reference, **found, f"{distance}, 95 % interval": [interval.low, interval.high]}

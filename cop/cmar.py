@@ -6,7 +6,7 @@
 __all__ = ['CMAR_TRAINING', 'ARMS', 'training_orders', 'train_cmar', 'Arm', 'make_arm', 'blind_greedy_order', 'receiver_policy',
            'image_noise', 'draw_images', 'loss_along', 'bound_along']
 
-# %% ../nbs/09_cmar.ipynb #9a388748
+# %% ../nbs/09_cmar.ipynb #b22825b2
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from torch import Tensor
 from tqdm import tqdm
 from .bank import OrderBank
 from .comae import CoMAE, random_flip
-from .data import ImageSet
+from .data import ImageSet, evenly_spaced
 from .entropy import GaussianTokens
 from .keyed import hash_keys, keyed_normal, keyed_permutation, keyed_uniform
-from .mar import MAR, mar_loss, masked_after, save_mar, to_latents, to_tokens
+from .mar import MAR, mar_loss, masked_after, save_mar, to_tokens
 from .order import collapse_order, halton_order, raster_order, reverse_order
 from .receiver import Receiver
 from .store import OrderSource, OrderStore
@@ -41,7 +41,7 @@ def training_orders(
         return torch.where((keyed_uniform(batch["key"], stream=4) < random_share)[:, None], random, own)
     return of_batch
 
-# %% ../nbs/09_cmar.ipynb #34e52590
+# %% ../nbs/09_cmar.ipynb #a2ad23aa
 CMAR_TRAINING = TrainingConfig(steps=24_000, batch_size=32, lr=1e-7, warmup=.1, weight_decay=.02, clip=3., ema=.99999) # the paper's, for MAR-B
 
 def train_cmar(
@@ -70,8 +70,8 @@ def train_cmar(
 
 def _identity(orders:OrderSource|None) -> str: # what a resumed run must have in common
     if orders is None: return "random"
-    source = orders.source
-    return fingerprint(source.orders() if isinstance(source, OrderStore) else source) if isinstance(source, (OrderStore, Tensor)) else orders.track
+    if isinstance(orders.source, OrderStore): return fingerprint(orders.source.orders())
+    return fingerprint(orders.source) if isinstance(orders.source, Tensor) else orders.track # of a function no more is known
 
 # %% ../nbs/09_cmar.ipynb #ea7cdb42
 @dataclass
@@ -112,13 +112,13 @@ def make_arm(
     store = OrderStore.create(folder/name, grid, "receiver" if name == "receiver" else "sender", about).fill(images, rank, progress=progress, name=name)
     return Arm(name, OrderSource(store), receiver_policy(net, its, tokenizer) if name == "receiver" else OrderBank.build(store.orders(), images.labels, grid, per_class, about))
 
-# %% ../nbs/09_cmar.ipynb #de12475d
+# %% ../nbs/09_cmar.ipynb #f0289cc1
 def blind_greedy_order(
     images:ImageSet, # training images; up to 10,000 are looked at
     tokenizer:Tokenizer, # of the generator
 )->Tensor: # (N,)
     "Greedy on the entropy of a Gaussian of the tokens: it sees no values, and is the same for every image."
-    some = torch.linspace(0, len(images) - 1, min(len(images), 10_000)).long()
+    some = evenly_spaced(len(images), 10_000)
     return GaussianTokens.fit(torch.cat([tokenizer.encode(images.images(part)[0]) for part in some.split(1000)])).greedy_order()
 
 def receiver_policy(
@@ -167,7 +167,7 @@ def draw_images(
             drawn.append(tokenizer.decode(to_tokens(latents).float()).cpu()); bar.update(len(l))
     return torch.cat(drawn)
 
-# %% ../nbs/09_cmar.ipynb #3d9e1c33
+# %% ../nbs/09_cmar.ipynb #d0e970e5
 def _terms(mar:MAR, tokens:Tensor, labels:Tensor, order:Tensor, start:int, stop:int, edges:list[int], seed:int, limit:float|None=None) -> tuple[Tensor,Tensor]: # (B, M) each, means over timesteps: error, and bound in bits a number
     keys, (b, c) = hash_keys(seed, 31, torch.arange(len(tokens))).to(tokens.device), (len(tokens), mar.dim)
     place = order[:, start:stop].sort(1).values # noise and timesteps belong to a place, whatever the order
@@ -208,6 +208,6 @@ def bound_along(
 )->Tensor: # (B,) nats, in bins of 2/255
     "A bound on the surprisal of images that are drawn along an order."
     n = mar.n_tokens; there = [0, *(n - m for m in masked_after(n, num_iter))]
-    edges = sorted({0, 1000, *(round(1000**(r/max(1, draws - 1))) for r in range(draws))}) if draws > 1 else [0, 1000]
+    edges = sorted({0, 1000, *(round(1000**(r/(draws - 1))) for r in range(draws - 1))})
     bits = sum(_terms(mar, tokens, labels, order, a, b, edges, seed, mar.diffloss.limit)[1].sum(1) for a, b in zip(there, there[1:]))
     return 1000*mar.dim*bits*torch.tensor(2.).log()

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FASHION_CLASSES', 'IMAGE_TYPES', 'SOURCES', 'ImageSet', 'images', 'in_memory', 'flip_sample', 'first_of_each_class',
-           'read_idx', 'write_idx', 'data_path', 'cache_path', 'read_image', 'load_images']
+           'evenly_spaced', 'read_idx', 'write_idx', 'data_path', 'cache_path', 'read_image', 'load_images']
 
 # %% ../nbs/00_data.ipynb #7b945515
 import gzip, hashlib, json, os, struct, warnings
@@ -110,6 +110,14 @@ def first_of_each_class(
         if len(where) < per_class: raise ValueError(f"class {int(c)} has {len(where)} images, {per_class} are needed")
         picked.append(where[:per_class])
     return torch.cat(picked).sort().values
+
+# %% ../nbs/00_data.ipynb #8cf93f59
+def evenly_spaced(
+    total:int, # images there are, ≥ 1
+    most:int, # images wanted at most, ≥ 1
+)->Tensor: # (min(total, most),) ascending positions, from the first to the last
+    "Positions of some images, spread over a set."
+    return torch.linspace(0, total - 1, min(total, most)).long()
 
 # %% ../nbs/00_data.ipynb #f2d211c0
 def read_idx(

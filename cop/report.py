@@ -7,7 +7,7 @@ __all__ = ['ORDERS', 'demo_orders', 'spread', 'judge_orders', 'verdict', 'best_f
            'image_uri', 'result_rows', 'says', 'headline', 'static_score', 'play_data', 'report_pictures', 'demo',
            'caution', 'half_known', 'report_page']
 
-# %% ../nbs/12_report.ipynb #e9194b78
+# %% ../nbs/12_report.ipynb #ea11571b
 import base64, html, io, json, os, platform, re, shutil, string
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 from .comae import CoMAE, train_comae
-from .data import load_images
+from .data import evenly_spaced, load_images
 from .entropy import GaussianTokens
 from .measures import area, gap_closed
 from .order import METHODS, TRACKS, baseline_orders, collapse_order, kendall_tau, random_order
@@ -363,7 +363,7 @@ def _started(out:Path, settings:dict, fresh:bool) -> dict|None: # the report of 
     report = json.loads((out/"report.json").read_text()) if (out/"report.json").exists() else None
     return report if report and report["comae"]["step"] >= settings["steps"] else None # one that the clock stopped goes on
 
-# %% ../nbs/12_report.ipynb #8b114258
+# %% ../nbs/12_report.ipynb #834078a1
 def demo(
     out:str|Path="runs/demo", # folder to write
     minutes:float=3., # training stops after this time, > 0
@@ -383,7 +383,7 @@ def demo(
     tokenizer = PCAPatches.fit(train.images()[0], _COMPONENTS, _PATCH)
     training = TrainingConfig(steps=steps, batch_size=_BATCH, lr=1e-3, seed=seed, log_every=max(1, steps//100), checkpoint_every=max(50, steps//10), max_minutes=minutes, ema=.99)
     model = train_comae(train, tokenizer, out/"comae", comae=_MODEL, training=training, progress=progress)
-    index = torch.linspace(0, len(test) - 1, images).long()
+    index = evenly_spaced(len(test), images)
     shown, labels = test.images(index)
     r = _measure(model, tokenizer, train.images()[0], shown, index, seed, progress)
     r |= {"images": shown, "index": index.tolist(), "captions": [test.classes[c] for c in labels], "metrics": read_metrics(out/"comae"), "state": newest_checkpoint(out/"comae")[1], "grid": tokenizer.grid,
