@@ -6,11 +6,12 @@
 __all__ = ['METHODS', 'TRACKS', 'order_from_scores', 'coverage_order', 'discounted_pagerank_order', 'gaussian_order',
            'collapse_order', 'random_order', 'raster_order', 'reverse_order', 'centre_order', 'farthest_order',
            'halton_order', 'patch_variance', 'variance_order', 'variance_coverage_order', 'baseline_orders',
-           'flip_order', 'kendall_tau', 'top_overlap']
+           'flip_order', 'crop_order', 'kendall_tau', 'top_overlap']
 
-# %% ../nbs/06_order.ipynb #845b6655
+# %% ../nbs/06_order.ipynb #2b905166
 import torch
 from torch import Tensor
+from torch.nn.functional import grid_sample
 from .entropy import check_order
 from .graph import check_graph, katz, pagerank
 from .keyed import hash_keys, keyed_permutation
@@ -283,6 +284,21 @@ def flip_order(
     w = grid[1]
     mirrored = order//w*w + (w - 1 - order % w)
     return mirrored if flip is None else torch.where(torch.as_tensor(flip, device=order.device)[:, None], mirrored, order)
+
+# %% ../nbs/06_order.ipynb #d513c313
+def crop_order(
+    order:Tensor, # (B, N)
+    grid:tuple[int,int], # rows, columns
+    box:Tensor, # (B, 4) top, left, height, width of what was cut out, in shares of the image; may reach beyond it
+)->Tensor: # (B, N)
+    "The orders of parts of images, shown on the same grid. Raises ValueError if there is not a box for each."
+    if box.shape != (len(order), 4): raise ValueError(f"there are {len(order)} orders and boxes of shape {tuple(box.shape)}; give top, left, height, width for each")
+    (h, w), n, box = grid, order.shape[1], box.to(order.device).float()
+    y, x = ((box[:, i, None] + box[:, i + 2, None]*(torch.arange(k, device=order.device) + .5)/k)*2 - 1 for i, k in ((0, h), (1, w))) # centres of the crop's patches, −1 … 1 across the image
+    at = torch.stack([x[:, None].expand(-1, h, -1), y[:, :, None].expand(-1, -1, w)], -1)
+    rank = grid_sample(order.argsort(1).float().view(-1, 1, h, w), at, padding_mode="border", align_corners=False)[:, 0]
+    rank = torch.where(at.abs().amax(3) < 1, rank, n) # what lies beyond the image is last
+    return (rank.flatten(1)*256).round().argsort(dim=1, stable=True) # ties, also those of rounding, in raster order
 
 # %% ../nbs/06_order.ipynb #9913a7a0
 def kendall_tau(
