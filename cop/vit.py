@@ -165,7 +165,7 @@ def kept_in_step(
     u = float(keyed_uniform(hash_keys(seed, 41, step)[None])) if schedule == "draws" else step/steps
     return min(n_tokens, -(-kept_tokens(mask_rate(u), n_tokens)//multiple)*multiple)
 
-# %% ../nbs/10_vit.ipynb #fa437bac
+# %% ../nbs/10_vit.ipynb #a9fef780
 @dataclass
 class Augment:
     "Mirrors and cuts samples, decided by their keys."
@@ -177,7 +177,7 @@ class Augment:
         if self.pad < 0 or not 0 < self.scale <= 1: raise ValueError(f"pad={self.pad}, scale={self.scale}: pad is at least 0 pixels, scale a share of the area, above 0 and at most 1")
 
     def __call__(self, sample:dict, key:int) -> dict:
-        (h, w), u = sample["image"].shape[-2:], keyed_uniform(torch.tensor([key]), 4, stream=5)[0].tolist()
+        if self.pad or self.scale < 1: (h, w), u = sample["image"].shape[-2:], keyed_uniform(torch.tensor([key]), 4, stream=5)[0].tolist()
         if self.pad: sample = crop_sample(sample, (*(int(v*(2*self.pad + 1)) - self.pad for v in u[:2]), h, w))
         elif self.scale < 1: # as torchvision's RandomResizedCrop: area and shape at random
             area, ratio = self.scale + u[2]*(1 - self.scale), math.exp((2*u[3] - 1)*math.log(4/3))
