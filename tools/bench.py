@@ -3,9 +3,9 @@
     python tools/bench.py [--out runs/bench.json] [--quick] [--threads N]
 
 Each line is a ratio of two times measured in turn in this run, each the best of several (MAR-B: one call each); results are compared.
-With a GPU, dependencies and MAR-B are measured there too. Writes everything, with hardware and versions, as JSON.
+With a GPU, dependencies, MAR-B and ViTs are measured there too. Writes everything, with hardware and versions, as JSON.
 """
-import argparse, json, os, platform, resource, sys, time
+import argparse, json, os, platform, resource, subprocess, sys, time
 from functools import partial
 from pathlib import Path
 import networkx as nx, numpy as np, torch
@@ -160,6 +160,73 @@ def bench_mar(rounds, device="cpu"):
                               bf16=half, difference=difference, seconds_per_image=ours/images, memory_bytes=memory, flops=flops, share_of_limit=flops/ours/limit, limit_flops_per_second=limit))
     return found
 
+MEMORY = """
+import resource, sys, torch
+from cop.vit import SparseViT
+name, keep, batch, threads = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+torch.set_num_threads(threads)
+model, x = SparseViT(name, dict(num_classes=1000)).eval(), torch.randn(batch, 3, 224, 224)
+order = torch.rand(batch, model.n_tokens).argsort(1)
+with torch.inference_mode():
+    model(x[:1], order[:1], 1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    model(x, order, keep)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+def vit_memory(name, model, x, order, keep, device):
+    "Bytes that a forward pass takes at most, beside weights and images; on the CPU measured in a process of its own."
+    if device == "cuda":
+        torch.cuda.synchronize(); torch.cuda.reset_peak_memory_stats(); before = torch.cuda.memory_allocated()
+        model(x, order, keep); torch.cuda.synchronize()
+        return torch.cuda.max_memory_allocated() - before
+    done = subprocess.run([sys.executable, "-c", MEMORY, name, str(keep), str(len(x)), str(torch.get_num_threads())], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    return int(done.stdout)*(1 if sys.platform == "darwin" else 1024)
+
+def bench_vit(rounds, device="cpu"):
+    "A timm ViT at 224 pixels that looks at a share of its patches against the stock model: forward, and a training step; rankers beside it."
+    from cop.vit import SparseViT
+    found, batch, dtype = [], 16 if device == "cpu" else 256, torch.bfloat16 if device == "cuda" else torch.float32
+    rounds = 1 if rounds < 3 else 5
+    for name, short in (("vit_small_patch16_224", "ViT-S/16"), ("vit_base_patch16_224", "ViT-B/16")):
+        torch.manual_seed(0)
+        model = SparseViT(name, dict(num_classes=1000), gather_pixels=True).to(device, dtype).eval()
+        x, order = torch.randn(batch, 3, 224, 224).to(device, dtype), torch.rand(batch, model.n_tokens).argsort(1).to(device)
+        with torch.inference_mode():
+            same = (model(x, order) - model(x)).abs().max().item()
+            assert same < (1e-4 if device == "cpu" else .2), f"all patches differ from the stock model by {same}"
+            keeps = (1., .5, .22, .1)
+            stock, *times = best_times([lambda: model(x), *(partial(model, x, order, k) for k in keeps)], rounds, device, 60)
+            memory = {k: vit_memory(name, model, x, order, k, device) for k in keeps}
+        for k, t in zip(keeps, times):
+            found.append(dict(name=f"{short}, batch {batch}, {str(dtype)[6:]}, on {device}: {k:.0%} of the patches against the stock model", plain=stock, ours=t, goal=(4. if device == "cpu" else 3.7) if k == .22 else 0.,
+                              images_per_second=batch/t, memory_bytes=memory[k]))
+        model.train()
+        labels = torch.arange(batch, device=device)
+        def step(k):
+            torch.nn.functional.cross_entropy((model(x) if k is None else model(x, order, k)).float(), labels).backward(); model.zero_grad()
+        for k, t in zip(keeps, (all_times := best_times([partial(step, k) for k in (None, *keeps)], max(1, rounds//2), device, 90))[1:]):
+            found.append(dict(name=f"{short}, batch {batch}, {str(dtype)[6:]}, on {device}: training step with {k:.0%} of the patches against the stock model", plain=all_times[0], ours=t, goal=0., images_per_second=batch/t))
+    return found + bench_rankers(rounds, device, dtype)
+
+def bench_rankers(rounds, device, dtype):
+    "What an order costs beside the stock ViT-B/16 at the same 256 pixels: the paper's path (KL-16, then CoMAE's encoder once for each of 256 patches), attention, patch variance."
+    from cop.comae import CoMAE
+    from cop.cvit import attention_order
+    from cop.order import variance_order
+    from cop.tokens import KL16
+    from cop.vit import SparseViT
+    batch = 4 if device == "cpu" else 32
+    torch.manual_seed(0)
+    vit = SparseViT("vit_base_patch16_224", dict(num_classes=1000, img_size=256)).to(device, dtype).eval()
+    images = torch.randint(256, (batch, 3, 256, 256), dtype=torch.uint8).to(device)
+    vae, comae = KL16().to(device, dtype).eval(), CoMAE((16, 16), 16, encoder_width=64, encoder_depth=12, decoder_width=64, decoder_depth=1).to(device, dtype).eval()
+    with torch.inference_mode():
+        tokens = vae.encode(images).to(dtype)
+        rankers = {"CoMAE, 256 encoder passes": lambda: comae.dependencies(tokens), "KL-16 encoder": lambda: vae.encode(images), "attention of the full model": lambda: attention_order(vit, images), "patch variance": lambda: variance_order(images, 16)}
+        stock, *times = best_times([lambda: vit(images), *rankers.values()], max(1, rounds//2), device, 120)
+    return [dict(name=f"ranking {batch} images of 256 pixels on {device} by {name}: the stock ViT-B/16 against it", plain=stock, ours=t, goal=0., share_of_vit=t/stock) for name, t in zip(rankers, times)]
+
 def hardware():
     "What the times depend on."
     cpu = platform.processor()
@@ -169,7 +236,7 @@ def hardware():
                 threads=torch.get_num_threads(), gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
                 python=platform.python_version(), torch=torch.__version__, numpy=np.__version__, networkx=nx.__version__)
 
-TASKS = dict(pagerank=bench_pagerank, coverage=bench_coverage, dependencies=bench_dependencies, mar=bench_mar)
+TASKS = dict(pagerank=bench_pagerank, coverage=bench_coverage, dependencies=bench_dependencies, mar=bench_mar, vit=bench_vit)
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -185,7 +252,7 @@ def main():
     here = hardware()
     print(", ".join(f"{k} {v}" for k, v in here.items()), flush=True)
     tasks = [TASKS[args.only]] if args.only else [*TASKS.values()]
-    if torch.cuda.is_available(): tasks = [partial(t, device="cuda") for t in tasks if t in (bench_dependencies, bench_mar)] + (tasks if not args.gpu else [])
+    if torch.cuda.is_available(): tasks = [partial(t, device="cuda") for t in tasks if t in (bench_dependencies, bench_mar, bench_vit)] + (tasks if not args.gpu else [])
     elif args.gpu: parser.error("there is no GPU that PyTorch can use here")
     results = []
     for task in tasks:
