@@ -42,7 +42,7 @@ bench: setup ## measure speed-ups against plain implementations, write runs/benc
 gpu: setup ## run what needs a GPU: marked tests, and the benchmarks
 	@if $(PY) -c "import sys, torch; sys.exit(not torch.cuda.is_available())"; \
 	then $(PY) tools/run_tests.py --flags gpu --only nbs/ --workers 1 && $(PY) tools/bench.py --gpu && \
-	echo "next: make experiment NAME=cmar TIER=cifar, in pieces of nine minutes: again and again, until its result.json is there"; \
+	echo "next: make experiment NAME=cvit TIER=cifar, then NAME=cmar, in pieces of nine minutes: again and again, until result.json is there"; \
 	else echo "there is no GPU that PyTorch can use here: nothing was run"; fi
 
 lab: setup ## read and change the notebooks in JupyterLab
