@@ -97,14 +97,14 @@ def train_vit(
     _vit.train_vit(net, images, out, orders, training, "none" if order == "all" else schedule, Augment(flip, pad, scale), label_smoothing, not places, trivial_augment if trivial else None, resume=resume)
     if state.is_main_process: print(f"{out}: ask it with cop_eval_vit --model {out} --order {'random' if order == 'all' else order}")
 
-# %% ../nbs/13_cli_vit.ipynb #31d1781a
+# %% ../nbs/13_cli_vit.ipynb #12f4fca5
 @call_parse
 @one_line_errors
 def eval_vit(
     model:str|None=None, # folder of a run of cop_train_vit
     order:str="random", # random, centre, halton, variance, variance_coverage, attention, pagerank, reversed, coverage, or the folder of a run of cop_order
     source:str="fashion-mnist-10k", # fashion-mnist-10k, fashion-mnist, cifar10, imagenet, or a folder with a folder of images for each class
-    out:str|None=None, # folder for answers.safetensors, accuracy.json and orders/ (default: a folder in the model's, named by the order)
+    out:str|None=None, # folder for answers.safetensors, accuracy.json and the images' orders (default: a folder in the model's, named by the order)
     comae:str|None=None, # folder of a run of cop_train_comae, for pagerank, reversed and coverage
     full:str|None=None, # folder of a full model, for attention (default: the model itself)
     split:str|None=None, # part of the source (default: test; imagenet: val)
@@ -130,7 +130,7 @@ def eval_vit(
     except ValueError: raise ValueError(f"keep is {keep!r}; give whole numbers with commas between them, such as 11,49, or all") from None
     device = device or ("cuda" if torch.cuda.is_available() else "cpu"); net = net.to(device)
     out = Path(out) if out else Path(model)/f"along-{Path(order).name}"
-    orders = _orders_of(order, images, net, out/"orders", comae, full, True)
+    orders = _orders_of(order, images, net, out/("orders" if limit is None else f"orders-{limit}"), comae, full, True)
     def classify(x, o, k):
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"): return net(blank(x) if places else x, o, k)
     classify.n_tokens = net.n_tokens

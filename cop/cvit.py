@@ -103,7 +103,7 @@ def make_orders(
     about, rank = {"order": name, "images": images.name, "patch_size": patch_size, "by": fingerprint(*parts) if need else None}, _ranker(name, patch_size, network)
     return OrderSource(OrderStore.create(Path(folder)/name, grid, "sender", about).fill(images, lambda ims, index: rank(ims).cpu(), progress=progress, name=name))
 
-# %% ../nbs/10_cvit.ipynb #818d8893
+# %% ../nbs/10_cvit.ipynb #eaaca7f8
 def coarser(
     vit:SparseViT, # made by name, with learned positions
     patch_size:int, # pixels; must divide the image's sides
@@ -111,9 +111,7 @@ def coarser(
     "The same model with larger patches. Raises ValueError if the image cannot be cut into them, or the model has no name."
     about = vit._hub_mixin_config
     if about is None: raise ValueError("a model that was handed over cannot be made again; make it with SparseViT(timm's name, arguments)")
-    (h, w), old = vit.model.patch_embed.img_size, vit.model
-    if h % patch_size or w % patch_size or patch_size < 1: raise ValueError(f"images of {h}×{w} pixels cannot be cut into {patch_size}×{patch_size} patches")
-    made = SparseViT(about["model"], {**about["arguments"], "patch_size": patch_size}); new = made.model
+    made = SparseViT(about["model"], {**about["arguments"], "patch_size": patch_size}); old, new = vit.model, made.model
     weights = {**old.state_dict(), "patch_embed.proj.weight": resample_patch_embed(old.patch_embed.proj.weight.data, list(new.patch_embed.patch_size))}
     weights["pos_embed"] = resample_abs_pos_embed(old.pos_embed.data, list(made.grid), list(vit.grid), 0 if old.no_embed_class else old.num_prefix_tokens)
     new.load_state_dict(weights)

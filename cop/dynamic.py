@@ -32,31 +32,40 @@ class TokenPredictor(nn.Module):
         mean = (shared*kept[..., None]).sum(1, keepdim=True)/kept.sum(1, keepdim=True)[..., None].clamp(min=1e-6)
         return self.out(torch.cat([own, mean.expand(-1, tokens.shape[1], -1)], 2)).log_softmax(2)
 
-# %% ../nbs/10_dynamic.ipynb #705cc262
+# %% ../nbs/10_dynamic.ipynb #703c0774
 def masked_attention(
     attention:Attention, # of a plain block
     x:Tensor, # (B, n, D), normed
     kept:Tensor, # (B, n) in [0, 1], 1: seen by all, 0: by itself alone
 )->Tensor: # (B, n, D)
     "Self-attention to the tokens that are kept (DynamicViT, Eqs. 10–11)."
-    b, n, d = x.shape
+    b, n, _ = x.shape
     q, k, v = attention.qkv(x).view(b, n, 3, attention.num_heads, attention.head_dim).permute(2, 0, 3, 1, 4)
     a = attention.q_norm(q)*attention.scale @ attention.k_norm(k).mT
-    seen = kept[:, None, None, :]; itself = torch.eye(n, device=x.device, dtype=x.dtype)
-    e = (a - a.amax(-1, keepdim=True).detach()).exp()*(seen*(1 - itself) + itself)
-    weight = attention.attn_drop(e/e.sum(-1, keepdim=True))
-    return attention.proj_drop(attention.proj((weight @ v).transpose(1, 2).reshape(b, n, d)))
+    itself = torch.eye(n, device=x.device, dtype=kept.dtype); seen = kept[:, None, None, :]*(1 - itself) + itself # G
+    top = a.detach().masked_fill(seen == 0, -torch.inf).amax(-1, keepdim=True) # of what is seen, or a strong token that was dropped would make all others vanish
+    e = (a - top).clamp(max=0).exp()*seen
+    y = (attention.attn_drop(e/e.sum(-1, keepdim=True)) @ v).transpose(1, 2).reshape(b, n, -1)
+    norm, gate = (getattr(attention, k, None) for k in ("norm", "gate")) # early versions of timm have neither
+    if norm is not None: y = norm(y)
+    if gate is not None: y = y*gate(x).sigmoid()
+    return attention.proj_drop(attention.proj(y))
 
 def masked_block(block:Block, x:Tensor, kept:Tensor) -> Tensor: # (B, n, D), (B, n) → (B, n, D)
     "A plain block of timm with masked attention."
     x = x + block.drop_path1(block.ls1(masked_attention(block.attn, block.norm1(x), kept)))
     return x + block.drop_path2(block.ls2(block.mlp(block.norm2(x))))
 
-# %% ../nbs/10_dynamic.ipynb #1dd61c8d
+# %% ../nbs/10_dynamic.ipynb #6a6eb3b4
+class _Teacher:
+    "A frozen model that is no part of another one's weights, and is shared by that one's copies."
+    def __init__(self, vit:SparseViT): self.vit = copy.deepcopy(vit).eval().requires_grad_(False)
+    def __deepcopy__(self, memo:dict) -> "_Teacher": return self
+
 class DynamicViT(Pretrained):
-    "A timm ViT that drops tokens between its blocks."
+    "A timm ViT that drops tokens between its blocks. Raises ValueError for other models, and for stages that are no blocks of it."
     def __init__(self,
-        model:str, # timm's name of a VisionTransformer with a class token and plain blocks
+        model:str|nn.Module, # timm's name of a VisionTransformer with a class token and plain blocks; or such a model, which then cannot be saved by name
         arguments:dict|None=None, # of timm.create_model
         stages:Sequence[int]|None=None, # blocks before which tokens are dropped, ascending; None: depth·(1, 2, 3)//4
         ratio_weight:float=2., # of the squared difference between kept shares and r, r², r³
@@ -66,14 +75,14 @@ class DynamicViT(Pretrained):
         super().__init__()
         self.vit = SparseViT(model, arguments); m = self.vit.model
         if not isinstance(m, VisionTransformer) or m.cls_token is None or m.global_pool != "token" or any(type(b) is not Block or type(b.attn) is not Attention for b in m.blocks):
-            raise ValueError(f"DynamicViT needs a VisionTransformer that is read at its class token and has plain blocks; {model} is another {type(m).__name__}")
+            raise ValueError(f"DynamicViT needs a VisionTransformer that is read at its class token and has plain blocks; {model if isinstance(model, str) else 'the model given'} ({type(m).__name__}) is another")
         depth = len(m.blocks); self.stages = tuple(depth*s//4 for s in (1, 2, 3)) if stages is None else tuple(stages)
         if not self.stages or list(self.stages) != sorted(set(self.stages)) or not 0 < self.stages[0] <= self.stages[-1] < depth: raise ValueError(f"stages are {self.stages}; they must ascend between 1 and {depth - 1}, the blocks after the first")
         self.predictors = nn.ModuleList(TokenPredictor(m.embed_dim) for _ in self.stages)
         self.weights = {"ratio": ratio_weight, "distilled": distil_weight, "features": token_weight}
-        self.grid, self.patch_size, self.channels, self.classes, self._teacher = self.vit.grid, self.vit.patch_size, self.vit.channels, self.vit.classes, []
-        self._hub_mixin_config = {**self.vit._hub_mixin_config, "stages": list(self.stages), "ratio_weight": ratio_weight, "distil_weight": distil_weight, "token_weight": token_weight}
-        self._hub_mixin_config.pop("gather_pixels")
+        self.grid, self.patch_size, self.channels, self.classes, self._teacher = self.vit.grid, self.vit.patch_size, self.vit.channels, self.vit.classes, None
+        made = self.vit._hub_mixin_config
+        self._hub_mixin_config = made and {"model": model, "arguments": made["arguments"], "stages": list(self.stages), "ratio_weight": ratio_weight, "distil_weight": distil_weight, "token_weight": token_weight}
 
     @property
     def n_tokens(self) -> int: return self.grid[0]*self.grid[1]
@@ -89,20 +98,40 @@ class DynamicViT(Pretrained):
         "A model with the weights of a full one, fresh predictors, and that one as teacher."
         if vit._hub_mixin_config is None: raise ValueError("a model that was handed over cannot be made again; make it with SparseViT(timm's name, arguments)")
         made = cls(vit._hub_mixin_config["model"], vit._hub_mixin_config["arguments"], stages)
-        made.vit.load_state_dict(vit.state_dict()); made._teacher = [copy.deepcopy(vit).eval().requires_grad_(False)] # in a list: no part of this model's weights
-        return made.to(vit.mean.device)
+        made.vit.load_state_dict(vit.state_dict())
+        return made.to(vit.mean.device).teach(vit)
 
-# %% ../nbs/10_dynamic.ipynb #92495d7f
+    def teach(self,
+        teacher:SparseViT, # a full model of the same patches, width and classes; it is copied
+    )->"DynamicViT": # itself
+        "Set whom this model follows while it is trained. Raises ValueError if that one does not fit."
+        own, other = ((v.n_tokens, v.model.embed_dim, v.classes) for v in (self.vit, teacher))
+        if own != other: raise ValueError(f"a teacher of {other[0]} patches, width {other[1]} and {other[2]} classes cannot teach a model of {own[0]}, {own[1]} and {own[2]}")
+        self._teacher = _Teacher(teacher)
+        return self
+
+    def save_pretrained(self, path:str|Path, **how):
+        "As `Pretrained.save_pretrained`. Raises ValueError if the model was not made by name."
+        if self._hub_mixin_config is None: raise ValueError("a model that was handed over cannot be saved by name; make it with DynamicViT(timm's name, arguments)")
+        return super().save_pretrained(path, **how)
+
+# %% ../nbs/10_dynamic.ipynb #6f3734b4
 def _embed(self:DynamicViT, images:Tensor) -> Tensor: # (B, C, H, W) → (B, prefix + N, D)
-    m = self.vit.model; self.vit.grid_of(images)
+    m, grid = self.vit.model, self.vit.grid_of(images)
+    if grid != self.grid: raise ValueError(f"images are of {grid[0]} × {grid[1]} patches, the model is of {self.grid[0]} × {self.grid[1]}: resize them")
     return m.norm_pre(m.patch_drop(m._pos_embed(m.patch_embed(self.vit.normalise(images)))))
+
+def _ratio(self:DynamicViT, keep:int|float|None) -> float: # above 0, at most 1
+    "The share of the patches that passes the first stage; one line if there is none."
+    count = self.n_tokens if keep is None else keep_count(keep, self.n_tokens)
+    return keep if isinstance(keep, float) else count/self.n_tokens
 
 def counts(self:DynamicViT,
     keep:int|float|None, # r, as a number of patches, 1 … N, or a share; None: all
 )->list[int]: # ⌊N r^s⌋ of each stage s, at least 1
     "How many tokens pass each stage. Raises ValueError if nothing would be kept."
-    n = self.n_tokens; ratio = 1. if keep is None else keep_count(keep, n)/n
-    return [max(1, int(n*ratio**(s + 1) + 1e-6)) for s in range(len(self.stages))]
+    ratio = self._ratio(keep)
+    return [max(1, int(self.n_tokens*ratio**(s + 1) + 1e-6)) for s in range(len(self.stages))]
 
 def _drop(self:DynamicViT, x:Tensor, counts:list[int]) -> tuple[Tensor,list[Tensor]]: # tokens, how many pass each stage → tokens, their places at each stage
     "Blocks with tokens dropped for good."
@@ -131,7 +160,7 @@ def _terms(self:DynamicViT, images:Tensor, tokens:Tensor, logits:Tensor, decisio
     shares = torch.stack([d.mean(1) for d in decisions], 1); goal = ratio**torch.arange(1, len(decisions) + 1, device=shares.device)
     terms = {"ratio": (shares - goal).square().mean(1).mean()}
     if self._teacher:
-        teacher, prefix = self._teacher[0].to(images.device), self.vit.model.num_prefix_tokens
+        teacher, prefix = self._teacher.vit.to(images.device), self.vit.model.num_prefix_tokens
         with torch.no_grad(): x = teacher.model.forward_features(teacher.normalise(images)); wanted = teacher.model.forward_head(x)
         apart = (tokens[:, prefix:] - x[:, prefix:]).square().mean(2); terms["distilled"] = F.kl_div(logits.log_softmax(1), wanted.log_softmax(1), log_target=True, reduction="batchmean")
         terms["features"] = (apart*decisions[-1]).sum()/decisions[-1].sum().clamp(min=1)
@@ -139,14 +168,15 @@ def _terms(self:DynamicViT, images:Tensor, tokens:Tensor, logits:Tensor, decisio
 
 def forward(self:DynamicViT,
     images:Tensor, # (B, C, H, W): uint8, or float in the range that the timm model takes
-    order:Tensor|None=None, # it chooses by itself; taken so that it is called as a SparseViT is
+    order:Tensor|None=None, # (…, N), of which nothing but the length is looked at: it chooses by itself, and is called as a SparseViT is
     keep:int|float|None=None, # r, as a number of patches, 1 … N, or a share; ⌊N r^s⌋ tokens pass stage s; None: all
 ): # (B, classes) logits; in training (logits, terms of the loss)
-    "Classify images, dropping tokens on the way. Raises ValueError if images do not fit, or nothing would be kept."
-    x, m = self._embed(images), self.vit.model
+    "Classify images, dropping tokens on the way. Raises ValueError if images or order do not fit, or nothing would be kept."
+    if order is not None and order.shape[-1] != self.n_tokens: raise ValueError(f"the order is {tuple(order.shape)}, the images are of {self.n_tokens} patches")
+    ratio, x, m = self._ratio(keep), self._embed(images), self.vit.model
     if not self.training: return m.forward_head(self._drop(x, self.counts(keep))[0])
     x, decisions = self._mask(x); logits = m.forward_head(x)
-    return logits, self._terms(images, x, logits, decisions, 1. if keep is None else keep_count(keep, self.n_tokens)/self.n_tokens)
+    return logits, self._terms(images, x, logits, decisions, ratio)
 
 @torch.no_grad()
 def survivors(self:DynamicViT,
@@ -156,4 +186,4 @@ def survivors(self:DynamicViT,
     "Which patches are left after each stage."
     return self._drop(self._embed(images), self.counts(keep))[1]
 
-for f in (_embed, counts, _drop, _mask, _terms, forward, survivors): setattr(DynamicViT, f.__name__, f)
+for f in (_embed, _ratio, counts, _drop, _mask, _terms, forward, survivors): setattr(DynamicViT, f.__name__, f)

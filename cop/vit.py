@@ -84,7 +84,7 @@ class _Choice(nn.Module):
         every = few.new_zeros(len(few), h*w, few.shape[2]).scatter(1, self.places[:, :, None].expand(-1, -1, few.shape[2]), few)
         return every if made.ndim == 3 else every.unflatten(1, (h, w))
 
-# %% ../nbs/10_vit.ipynb #1757991c
+# %% ../nbs/10_vit.ipynb #afbeca44
 class SparseViT(Pretrained):
     "A timm ViT that looks at the first patches of an order."
     def __init__(self,
@@ -95,10 +95,11 @@ class SparseViT(Pretrained):
         super().__init__()
         arguments = dict(arguments or {})
         self.model = _create(model, arguments) if isinstance(model, str) else model
-        _check_model(self.model); self.model.patch_drop = _Choice(self.model, gather_pixels)
+        _check_model(self.model); embed, about = self.model.patch_embed, self.model.pretrained_cfg
+        if not getattr(embed, "dynamic_img_pad", False): patch_grid(*embed.img_size, embed.patch_size[0]) # one line if pixels would be left over
+        self.model.patch_drop = _Choice(self.model, gather_pixels)
         arguments.pop("pretrained", None) # the weights are saved
         self._hub_mixin_config = {"model": model, "arguments": arguments, "gather_pixels": gather_pixels} if isinstance(model, str) else None
-        embed, about = self.model.patch_embed, self.model.pretrained_cfg
         self.grid, self.patch_size, self.channels, self.classes = tuple(embed.grid_size), embed.patch_size[0], embed.proj.in_channels, self.model.num_classes
         mean, std = (torch.tensor(about.get(k) or (.5,)) for k in ("mean", "std"))
         if len(mean) != self.channels: mean, std = mean.mean()[None], std.mean()[None]
