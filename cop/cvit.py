@@ -62,7 +62,7 @@ def label_order(
         bar.update()
     return torch.tensor(chosen + left)
 
-# %% ../nbs/10_cvit.ipynb #f5044782
+# %% ../nbs/10_cvit.ipynb #64d05c56
 IMAGE_ORDERS = ("variance", "variance_coverage", "pagerank", "reversed", "coverage", "surprisal", "pointwise", "attention")
 ORDERS = ("random", "centre", "halton", "label", *IMAGE_ORDERS)
 _NEEDS = {"label": "sparse", "attention": "vit", **dict.fromkeys(("pagerank", "reversed", "coverage"), "comae"), **dict.fromkeys(("surprisal", "pointwise"), "estimator")}
@@ -75,7 +75,6 @@ def _ranker(name:str, patch_size:int, network): # images uint8 (B, C, H, W) → 
     encode = lambda ims: its.encode(ims.to(where))
     if name == "surprisal": return lambda ims: order_from_scores(net.conditional_surprisal(torch.zeros(len(ims), net.n_tokens, dtype=torch.bool), encode(ims)))
     if name == "pointwise": return lambda ims: coverage_order(*pointwise_graph(net, encode(ims)))
-    if name == "reversed": return lambda ims: reverse_order(collapse_order(net.dependencies(encode(ims)), "pagerank"))
     return lambda ims: collapse_order(net.dependencies(encode(ims)), name)
 
 def make_orders(
@@ -100,8 +99,10 @@ def make_orders(
     its = tuple(network[1].grid) if need in ("comae", "estimator") else tuple(network.grid) if need else grid
     if its != tuple(grid): raise ValueError(f"the classifier has {grid[0]} × {grid[1]} patches, what makes the order {name} has {its[0]} × {its[1]}: use the same patch size")
     parts = [] if need is None else network.state_dict().values() if need == "vit" else network[0].state_dict().values() if need == "comae" else [v for v in vars(network[0]).values() if isinstance(v, Tensor)]
-    about, rank = {"order": name, "images": images.name, "patch_size": patch_size, "by": fingerprint(*parts) if need else None}, _ranker(name, patch_size, network)
-    return OrderSource(OrderStore.create(Path(folder)/name, grid, "sender", about).fill(images, lambda ims, index: rank(ims).cpu(), progress=progress, name=name))
+    about = {"order": name, "images": images.name, "patch_size": patch_size, "by": fingerprint(*parts) if need else None}
+    if name == "reversed": forward = make_orders("pagerank", images, patch_size, grid, folder, comae, progress=progress).source; rank = lambda ims, index: reverse_order(forward.orders(index))
+    else: ranker = _ranker(name, patch_size, network); rank = lambda ims, index: ranker(ims).cpu()
+    return OrderSource(OrderStore.create(Path(folder)/name, grid, "sender", about).fill(images, rank, progress=progress, name=name))
 
 # %% ../nbs/10_cvit.ipynb #eaaca7f8
 def coarser(
