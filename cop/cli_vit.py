@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['NAMED', 'train_vit', 'eval_vit']
 
-# %% ../nbs/13_cli_vit.ipynb #1c6228d9
+# %% ../nbs/13_cli_vit.ipynb #1815e1ff
 import json
 from pathlib import Path
 import torch
@@ -13,16 +13,16 @@ from fastcore.script import call_parse
 from .accuracy import Answers, accuracy_curve, accuracy_interval, ask, auc, calibration_error, count_macs, distinct_keeps, knee
 from .cli import _load_run, _processes, _training_images, one_line_errors
 from .comae import CoMAE
-from .cvit import make_orders
-from .data import ImageSet, load_images
+from .cvit import load_order, make_orders
+from .data import ImageSet, evenly_spaced, load_images
 from .order import random_order
 from .store import OrderSource, OrderStore
 from .training import TrainingConfig, fingerprint
 from .vit import Augment, SparseViT, blank, check_labels, kept_tokens, trivial_augment
 from . import vit as _vit
 
-# %% ../nbs/13_cli_vit.ipynb #5d5ec181
-NAMED = ("random", "centre", "halton", "variance", "variance_coverage", "attention", "pagerank", "reversed", "coverage") # of `cop.cvit.ORDERS`
+# %% ../nbs/13_cli_vit.ipynb #09f8e60d
+NAMED = ("random", "centre", "halton", "label", "variance", "variance_coverage", "attention", "pagerank", "reversed", "coverage") # of `cop.cvit.ORDERS`
 
 def _vit_of(model:str|None, images:ImageSet|None=None, arguments:str="{}", patch_size:int|None=None, pretrained:bool=False, gather_pixels:bool=False) -> SparseViT:
     "The model of a run, or one of timm's for some images."
@@ -35,21 +35,24 @@ def _vit_of(model:str|None, images:ImageSet|None=None, arguments:str="{}", patch
     shape = images[0]["image"].shape; size = {"img_size": shape[1] if shape[1] == shape[2] else list(shape[1:]), "in_chans": shape[0], "num_classes": max(len(images.classes), int(images.labels.max()) + 1), **({"patch_size": patch_size} if patch_size else {}), **({"pretrained": True} if pretrained else {})}
     return SparseViT(model, {**size, **more}, gather_pixels)
 
-def _orders_of(order:str, images:ImageSet, net:SparseViT, folder:Path, comae:str|None, full:str|None, progress:bool) -> OrderSource|None: # None: random
+def _orders_of(order:str, images:ImageSet, net:SparseViT, folder:Path, comae:str|None, full:str|None, progress:bool, loose:str|None=None, label_images:int=1000) -> OrderSource|None: # None: random
     "The orders of some images, by name or from a store; ValueError if there are none."
     if (Path(order)/"manifest.json").is_file(): return OrderSource(OrderStore(order))
-    if order not in NAMED: raise ValueError(f"there is no order {order!r}; choose {', '.join(NAMED)}, or the folder of a run of cop_order")
+    if order.endswith(".json"): return OrderSource(load_order(order)[0])
+    if order not in NAMED: raise ValueError(f"there is no order {order!r}; choose {', '.join(NAMED)}, the folder of a run of cop_order, or the .json file of an order")
+    if order == "label" and not loose: raise ValueError("the order label is chosen when a model is trained, with --loose, the folder of a model that was trained with --order random; afterwards it is a file, orders/label.json in the folder of that run")
     if order in ("pagerank", "reversed", "coverage"): comae = _load_run(comae, CoMAE)[:2] if comae else None
     if order in ("pagerank", "reversed", "coverage") and comae is None: raise ValueError(f"the order {order} needs --comae, the folder of a run of cop_train_comae")
     where = net.mean.device; vit = (_vit_of(full) if full else net).to(where).eval() if order == "attention" else None
-    return make_orders(order, images, net.patch_size, net.grid, folder, tuple(m.to(where) for m in comae) if order in ("pagerank", "reversed", "coverage") else None, None, vit, progress=progress)
+    sparse = (_vit_of(loose).to(where).eval(), ImageSet(*images.images(evenly_spaced(len(images), label_images)), images.classes, f"{images.name}, {label_images} of them")) if order == "label" else None
+    return make_orders(order, images, net.patch_size, net.grid, folder, tuple(m.to(where) for m in comae) if order in ("pagerank", "reversed", "coverage") else None, None, vit, sparse, progress)
 
-# %% ../nbs/13_cli_vit.ipynb #ef74665a
+# %% ../nbs/13_cli_vit.ipynb #19100981
 @call_parse
 @one_line_errors
 def train_vit(
     model:str="vit_tiny_patch16_224", # timm's name of a model, or the folder of a run of this command, to be trained on
-    order:str="all", # all (every patch in every step), random (the control), centre, halton, variance, variance_coverage, attention, pagerank, reversed, coverage, or the folder of a run of cop_order
+    order:str="all", # all (every patch in every step), random (the control), centre, halton, label (one order for all images, chosen for their classes), variance, variance_coverage, attention, pagerank, reversed, coverage, the folder of a run of cop_order, or the .json file of an order
     source:str="fashion-mnist-10k", # fashion-mnist-10k, fashion-mnist, cifar10, imagenet, or a folder with a folder of images for each class
     out:str="runs/vit", # folder of the run: model/ (averaged weights), model-raw/ (the last ones), orders/, metrics.jsonl, checkpoints/
     arguments:str="{}", # more arguments of timm.create_model, as JSON: '{"embed_dim": 96, "depth": 6, "num_heads": 3}'
@@ -57,6 +60,8 @@ def train_vit(
     pretrained:bool=False, # start a model by name from timm's weights, which are fetched once
     comae:str|None=None, # folder of a run of cop_train_comae, for pagerank, reversed and coverage; its patches must be the model's
     full:str|None=None, # folder of a full model, for attention (default: the model itself)
+    loose:str|None=None, # folder of a model that was trained with --order random, for label
+    label_images:int=1000, # training images that the label's order is chosen on
     split:str="train", # part of the source; folders also have all
     root:str|None=None, # folder of torchvision's sets (default: data/cache of the checkout)
     download:bool=False, # fetch a missing torchvision set
@@ -93,16 +98,16 @@ def train_vit(
     if order != "all" and trivial: raise ValueError("--trivial moves pixels about, so an order could not follow: leave it out, or train with --order all")
     if order == "all" and places: raise ValueError("--places shows nothing but which patches were chosen: pass an --order")
     state = _processes(); net = net.to(state.device)
-    with state.main_process_first(): orders = None if order == "all" else _orders_of(order, images, net, Path(out)/"orders", comae, full, state.is_main_process)
+    with state.main_process_first(): orders = None if order == "all" else _orders_of(order, images, net, Path(out)/"orders", comae, full, state.is_main_process, loose, label_images)
     _vit.train_vit(net, images, out, orders, training, "none" if order == "all" else schedule, Augment(flip, pad, scale), label_smoothing, not places, trivial_augment if trivial else None, resume=resume)
-    if state.is_main_process: print(f"{out}: ask it with cop_eval_vit --model {out} --order {'random' if order == 'all' else order}")
+    if state.is_main_process: print(f"{out}: ask it with cop_eval_vit --model {out} --order {'random' if order == 'all' else f'{out}/orders/label.json' if order == 'label' else order}")
 
-# %% ../nbs/13_cli_vit.ipynb #12f4fca5
+# %% ../nbs/13_cli_vit.ipynb #ddd7b9b8
 @call_parse
 @one_line_errors
 def eval_vit(
     model:str|None=None, # folder of a run of cop_train_vit
-    order:str="random", # random, centre, halton, variance, variance_coverage, attention, pagerank, reversed, coverage, or the folder of a run of cop_order
+    order:str="random", # random, centre, halton, variance, variance_coverage, attention, pagerank, reversed, coverage, the folder of a run of cop_order, or the .json file of an order (label: orders/label.json in the folder of the run)
     source:str="fashion-mnist-10k", # fashion-mnist-10k, fashion-mnist, cifar10, imagenet, or a folder with a folder of images for each class
     out:str|None=None, # folder for answers.safetensors, accuracy.json and the images' orders (default: a folder in the model's, named by the order)
     comae:str|None=None, # folder of a run of cop_train_comae, for pagerank, reversed and coverage
