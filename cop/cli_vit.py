@@ -21,7 +21,7 @@ from .training import TrainingConfig, fingerprint
 from .vit import Augment, SparseViT, blank, check_labels, kept_tokens, trivial_augment
 from . import vit as _vit
 
-# %% ../nbs/13_cli_vit.ipynb #09f8e60d
+# %% ../nbs/13_cli_vit.ipynb #c3e50c96
 NAMED = ("random", "centre", "halton", "label", "variance", "variance_coverage", "attention", "pagerank", "reversed", "coverage") # of `cop.cvit.ORDERS`
 
 def _vit_of(model:str|None, images:ImageSet|None=None, arguments:str="{}", patch_size:int|None=None, pretrained:bool=False, gather_pixels:bool=False) -> SparseViT:
@@ -35,17 +35,19 @@ def _vit_of(model:str|None, images:ImageSet|None=None, arguments:str="{}", patch
     shape = images[0]["image"].shape; size = {"img_size": shape[1] if shape[1] == shape[2] else list(shape[1:]), "in_chans": shape[0], "num_classes": max(len(images.classes), int(images.labels.max()) + 1), **({"patch_size": patch_size} if patch_size else {}), **({"pretrained": True} if pretrained else {})}
     return SparseViT(model, {**size, **more}, gather_pixels)
 
+# %% ../nbs/13_cli_vit.ipynb #4943464e
 def _orders_of(order:str, images:ImageSet, net:SparseViT, folder:Path, comae:str|None, full:str|None, progress:bool, loose:str|None=None, label_images:int=1000) -> OrderSource|None: # None: random
     "The orders of some images, by name or from a store; ValueError if there are none."
     if (Path(order)/"manifest.json").is_file(): return OrderSource(OrderStore(order))
     if order.endswith(".json"): return OrderSource(load_order(order)[0])
     if order not in NAMED: raise ValueError(f"there is no order {order!r}; choose {', '.join(NAMED)}, the folder of a run of cop_order, or the .json file of an order")
     if order == "label" and not loose: raise ValueError("the order label is chosen when a model is trained, with --loose, the folder of a model that was trained with --order random; afterwards it is a file, orders/label.json in the folder of that run")
-    if order in ("pagerank", "reversed", "coverage"): comae = _load_run(comae, CoMAE)[:2] if comae else None
-    if order in ("pagerank", "reversed", "coverage") and comae is None: raise ValueError(f"the order {order} needs --comae, the folder of a run of cop_train_comae")
-    where = net.mean.device; vit = (_vit_of(full) if full else net).to(where).eval() if order == "attention" else None
+    graph, where = order in ("pagerank", "reversed", "coverage"), net.mean.device
+    if graph and not comae: raise ValueError(f"the order {order} needs --comae, the folder of a run of cop_train_comae")
+    pair = tuple(m.to(where) for m in _load_run(comae, CoMAE)[:2]) if graph else None
+    vit = (_vit_of(full) if full else net).to(where).eval() if order == "attention" else None
     sparse = (_vit_of(loose).to(where).eval(), ImageSet(*images.images(evenly_spaced(len(images), label_images)), images.classes, f"{images.name}, {label_images} of them")) if order == "label" else None
-    return make_orders(order, images, net.patch_size, net.grid, folder, tuple(m.to(where) for m in comae) if order in ("pagerank", "reversed", "coverage") else None, None, vit, sparse, progress)
+    return make_orders(order, images, net.patch_size, net.grid, folder, pair, None, vit, sparse, progress)
 
 # %% ../nbs/13_cli_vit.ipynb #19100981
 @call_parse
@@ -102,7 +104,26 @@ def train_vit(
     _vit.train_vit(net, images, out, orders, training, "none" if order == "all" else schedule, Augment(flip, pad, scale), label_smoothing, not places, trivial_augment if trivial else None, resume=resume)
     if state.is_main_process: print(f"{out}: ask it with cop_eval_vit --model {out} --order {'random' if order == 'all' else f'{out}/orders/label.json' if order == 'label' else order}")
 
-# %% ../nbs/13_cli_vit.ipynb #ddd7b9b8
+# %% ../nbs/13_cli_vit.ipynb #ea871ca8
+def _summary(answers:Answers, net:SparseViT, shape:tuple[int,int,int], about:dict) -> dict:
+    "Rows by number of patches; the area and the knee, if all rates were asked."
+    n, whole = answers.n_tokens, count_macs(net, shape); rows = []
+    for i, k in enumerate(answers.keeps.tolist()):
+        hit, work = answers.top1[i].double(), count_macs(net, shape, k); rows.append({"patches": k, "masked": 1 - k/n, "top1": float(hit.mean()), "error": float((hit.var()/len(hit)).sqrt()), "top5": float(answers.top5[i].double().mean()), "MACs": work, "share of MACs": work/whole})
+    every = set(distinct_keeps(n)[0].tolist()) <= set(answers.keeps.tolist())
+    more = {"AuC": dict(zip(("value", "low", "high"), accuracy_interval(answers))), "knee, % masked": knee(accuracy_curve(answers), n), "calibration error": {f"{r:g}": calibration_error(answers, r) for r in (0., .5, .78)}} if every else {}
+    return {**about, "patches": n, "rows": rows, **more}
+
+def _table(result:dict) -> str:
+    n = result["patches"]; wanted = {kept_tokens(r, n) for r in (0., .3, .5, .78, .9, .99)} if "AuC" in result else {r["patches"] for r in result["rows"]}
+    lines = [f"{'patches':>8}{'masked':>9}{'top-1':>9}{'± error':>9}{'top-5':>9}{'MACs':>9}"]
+    lines += [f"{r['patches']:8}{r['masked']:9.0%}{r['top1']:9.2%}{r['error']:9.2%}{r['top5']:9.2%}{r['share of MACs']:9.0%}" for r in result["rows"] if r["patches"] in wanted]
+    if "AuC" in result:
+        area, bend, error = result["AuC"], result["knee, % masked"], result["calibration error"]["0.78"]
+        lines.append(f"AuC {area['value']:.2%} [{area['low']:.2%}, {area['high']:.2%}]; {'no knee' if bend is None else f'knee at {bend} % masked'}; calibration error at 78 % masked {error:.3f}")
+    return "\n".join(lines)
+
+# %% ../nbs/13_cli_vit.ipynb #a86884da
 @call_parse
 @one_line_errors
 def eval_vit(
@@ -142,21 +163,3 @@ def eval_vit(
     answers = ask(classify, images, random_order(len(images), net.n_tokens, seed) if orders is None else orders, keeps, batch, device, progress=True); answers.save(out/"answers.safetensors")
     result = _summary(answers, net, tuple(images[0]["image"].shape), {"model": str(model), "order": order, "source": images.name, "images": len(images), "weights": fingerprint(*net.state_dict().values())})
     (out/"accuracy.json").write_text(json.dumps(result, indent=1) + "\n"); print(_table(result) + f"\nwritten to {out}/accuracy.json and answers.safetensors")
-
-def _summary(answers:Answers, net:SparseViT, shape:tuple[int,int,int], about:dict) -> dict:
-    "Rows by number of patches; the area and the knee, if all rates were asked."
-    n, whole = answers.n_tokens, count_macs(net, shape); rows = []
-    for i, k in enumerate(answers.keeps.tolist()):
-        hit = answers.top1[i].double(); rows.append({"patches": k, "masked": 1 - k/n, "top1": float(hit.mean()), "error": float((hit.var()/len(hit)).sqrt()), "top5": float(answers.top5[i].double().mean()), "MACs": count_macs(net, shape, k), "share of MACs": count_macs(net, shape, k)/whole})
-    every = set(distinct_keeps(n)[0].tolist()) <= set(answers.keeps.tolist())
-    more = {"AuC": dict(zip(("value", "low", "high"), accuracy_interval(answers))), "knee, % masked": knee(accuracy_curve(answers), n), "calibration error": {f"{r:g}": calibration_error(answers, r) for r in (0., .5, .78)}} if every else {}
-    return {**about, "patches": n, "rows": rows, **more}
-
-def _table(result:dict) -> str:
-    n = result["patches"]; wanted = {kept_tokens(r, n) for r in (0., .3, .5, .78, .9, .99)} if "AuC" in result else {r["patches"] for r in result["rows"]}
-    lines = [f"{'patches':>8}{'masked':>9}{'top-1':>9}{'± error':>9}{'top-5':>9}{'MACs':>9}"]
-    lines += [f"{r['patches']:8}{r['masked']:9.0%}{r['top1']:9.2%}{r['error']:9.2%}{r['top5']:9.2%}{r['share of MACs']:9.0%}" for r in result["rows"] if r["patches"] in wanted]
-    if "AuC" in result:
-        area, bend, error = result["AuC"], result["knee, % masked"], result["calibration error"]["0.78"]
-        lines.append(f"AuC {area['value']:.2%} [{area['low']:.2%}, {area['high']:.2%}]; {'no knee' if bend is None else f'knee at {bend} % masked'}; calibration error at 78 % masked {error:.3f}")
-    return "\n".join(lines)

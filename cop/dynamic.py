@@ -115,7 +115,7 @@ class DynamicViT(Pretrained):
         if self._hub_mixin_config is None: raise ValueError("a model that was handed over cannot be saved by name; make it with DynamicViT(timm's name, arguments)")
         return super().save_pretrained(path, **how)
 
-# %% ../nbs/10_dynamic.ipynb #6f3734b4
+# %% ../nbs/10_dynamic.ipynb #09602207
 def _embed(self:DynamicViT, images:Tensor) -> Tensor: # (B, C, H, W) → (B, prefix + N, D)
     m, grid = self.vit.model, self.vit.grid_of(images)
     if grid != self.grid: raise ValueError(f"images are of {grid[0]} × {grid[1]} patches, the model is of {self.grid[0]} × {self.grid[1]}: resize them")
@@ -133,6 +133,7 @@ def counts(self:DynamicViT,
     ratio = self._ratio(keep)
     return [max(1, int(self.n_tokens*ratio**(s + 1) + 1e-6)) for s in range(len(self.stages))]
 
+# %% ../nbs/10_dynamic.ipynb #76594933
 def _drop(self:DynamicViT, x:Tensor, counts:list[int]) -> tuple[Tensor,list[Tensor]]: # tokens, how many pass each stage → tokens, their places at each stage
     "Blocks with tokens dropped for good."
     m, prefix = self.vit.model, self.vit.model.num_prefix_tokens
@@ -145,6 +146,7 @@ def _drop(self:DynamicViT, x:Tensor, counts:list[int]) -> tuple[Tensor,list[Tens
         x = block(x)
     return m.norm(x), passed
 
+# %% ../nbs/10_dynamic.ipynb #cc175eb4
 def _mask(self:DynamicViT, x:Tensor) -> tuple[Tensor,list[Tensor]]: # tokens → tokens, what is kept (B, N) after each stage
     "Blocks with tokens dropped softly, by decisions that are drawn and have a gradient."
     m, prefix = self.vit.model, self.vit.model.num_prefix_tokens
@@ -155,6 +157,7 @@ def _mask(self:DynamicViT, x:Tensor) -> tuple[Tensor,list[Tensor]]: # tokens →
         x = block(x) if not decisions else masked_block(block, x, torch.cat([kept.new_ones(len(x), prefix), kept], 1))
     return m.norm(x), decisions
 
+# %% ../nbs/10_dynamic.ipynb #7fa901f1
 def _terms(self:DynamicViT, images:Tensor, tokens:Tensor, logits:Tensor, decisions:list[Tensor], ratio:float) -> dict[str,Tensor]:
     "What joins the cross-entropy while this is trained (DynamicViT, Sec. 3.3)."
     shares = torch.stack([d.mean(1) for d in decisions], 1); goal = ratio**torch.arange(1, len(decisions) + 1, device=shares.device)
@@ -166,6 +169,7 @@ def _terms(self:DynamicViT, images:Tensor, tokens:Tensor, logits:Tensor, decisio
         terms["features"] = (apart*decisions[-1]).sum()/decisions[-1].sum().clamp(min=1)
     return {k: self.weights[k]*v for k, v in terms.items()}
 
+# %% ../nbs/10_dynamic.ipynb #ada4dede
 def forward(self:DynamicViT,
     images:Tensor, # (B, C, H, W): uint8, or float in the range that the timm model takes
     order:Tensor|None=None, # (…, N), of which nothing but the length is looked at: it chooses by itself, and is called as a SparseViT is

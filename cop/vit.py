@@ -113,7 +113,7 @@ class SparseViT(Pretrained):
         if self._hub_mixin_config is None: raise ValueError("a model that was handed over cannot be saved by name; make it with SparseViT(timm's name, arguments)")
         return super().save_pretrained(path, **how)
 
-# %% ../nbs/10_vit.ipynb #c5f5da43
+# %% ../nbs/10_vit.ipynb #386ccf40
 def grid_of(self:SparseViT,
     images:Tensor, # (B, C, H, W)
 )->tuple[int,int]: # rows, columns
@@ -130,8 +130,8 @@ def normalise(self:SparseViT,
     "Images in the range that the timm model was trained on."
     return (images.to(self.mean.dtype)/255 - self.mean)/self.std if images.dtype == torch.uint8 else images
 
-def _places(self:SparseViT, images:Tensor, order:Tensor, keep:int|float|None) -> Tensor: # (B, K)
-    h, w = self.grid_of(images)
+def _places(images:Tensor, grid:tuple[int,int], order:Tensor, keep:int|float|None) -> Tensor: # (B, K)
+    h, w = grid
     if order.shape[-1] != h*w or order.ndim > 2 or (order.ndim == 2 and len(order) != len(images)): raise ValueError(f"the order is {tuple(order.shape)}, of {len(images)} images of {h} × {w} = {h*w} patches; give ({h*w},) or ({len(images)}, {h*w})")
     return order[..., :h*w if keep is None else keep_count(keep, h*w)].expand(len(images), -1)
 
@@ -142,8 +142,8 @@ def forward(self:SparseViT,
 )->Tensor: # (B, classes) logits
     "Classify images from their first patches. Raises ValueError if images, order and model do not fit, or nothing would be kept."
     if order is None and keep is not None: raise ValueError("keep says how many patches of an order are looked at; pass an order, too")
-    self.grid_of(images) # one line if it does not take them
-    self.model.patch_drop.places = None if order is None else _places(self, images, order, keep)
+    grid = self.grid_of(images)
+    self.model.patch_drop.places = None if order is None else _places(images, grid, order, keep)
     try: return self.model(self.normalise(images))
     finally: self.model.patch_drop.places = None
 
