@@ -7,8 +7,8 @@ __all__ = ['MAR_SIZES', 'QueryBlock', 'MAR', 'patchify', 'unpatchify', 'prefix',
            'masked_tokens', 'loss', 'masked_after', 'steps', 'sample', 'to_latents', 'to_tokens', 'training_tokens',
            'mar_loss', 'save_mar', 'train_mar']
 
-# %% ../nbs/08_mar.ipynb #008925ef
-import copy, math
+# %% ../nbs/08_mar.ipynb #35463fa5
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -23,8 +23,8 @@ from .comae import random_flip
 from .data import ImageSet, evenly_spaced
 from .entropy import check_order
 from .keyed import hash_keys, keyed_normal, keyed_permutation, keyed_uniform
-from .tokens import KL16, Pretrained, Tokenizer, load_public_weights, load_weights, weight_differences
-from .training import TrainingConfig, fingerprint, list_checkpoints, train
+from .tokens import KL16, Pretrained, Tokenizer, load_public_weights, weight_differences
+from .training import TrainingConfig, fingerprint, save_both, train
 
 # %% ../nbs/08_mar.ipynb #cd0797a4
 class QueryBlock(Block):
@@ -339,16 +339,15 @@ def mar_loss(
 
 MAR.forward = MAR.loss # what a training step calls, so that gradients of several processes meet
 
-# %% ../nbs/08_mar.ipynb #c52d425a
+# %% ../nbs/08_mar.ipynb #c7ecdf06
 def save_mar(
     model:MAR, # as `train` gave it back
     tokenizer:Tokenizer,
     out:str|Path, # folder of the run
 ):
     "Save a run: averaged weights as model/, those of the last step as model-raw/, and tokenizer/; in one process only."
-    if not PartialState().is_main_process: return
-    tokenizer.cpu().save_pretrained(Path(out)/"tokenizer"); model.save_pretrained(Path(out)/"model")
-    raw = copy.deepcopy(model); load_weights(raw, list_checkpoints(out)[-1]/"model.safetensors"); raw.save_pretrained(Path(out)/"model-raw")
+    if PartialState().is_main_process: tokenizer.cpu().save_pretrained(Path(out)/"tokenizer")
+    save_both(model, out)
 
 def train_mar(
     images:ImageSet, # training images of one size, with classes

@@ -4,16 +4,15 @@
 
 # %% auto #0
 __all__ = ['SCHEDULES', 'VIT_TRAINING', 'kept_tokens', 'keep_count', 'SparseViT', 'grid_of', 'normalise', 'forward', 'mask_rate',
-           'kept_in_step', 'Augment', 'trivial_augment', 'check_labels', 'blank', 'vit_loss', 'train_vit', 'save_both']
+           'kept_in_step', 'Augment', 'trivial_augment', 'check_labels', 'blank', 'vit_loss', 'train_vit']
 
-# %% ../nbs/10_vit.ipynb #87409cfa
+# %% ../nbs/10_vit.ipynb #e8181e3e
 import copy, math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 import timm, torch
 import torch.nn.functional as F
-from accelerate import PartialState
 from timm.layers import PatchEmbed
 from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
@@ -22,8 +21,8 @@ from torchvision.transforms import v2
 from .data import ImageSet, crop_sample, flip_sample
 from .keyed import hash_keys, keyed_uniform
 from .store import OrderSource, training_orders
-from .tokens import Pretrained, load_weights, patch_grid
-from .training import TrainingConfig, fingerprint, list_checkpoints, train
+from .tokens import Pretrained, patch_grid
+from .training import TrainingConfig, fingerprint, save_both, train
 
 # %% ../nbs/10_vit.ipynb #fcda8c66
 def kept_tokens(
@@ -240,7 +239,7 @@ def vit_loss(
         return value, {"accuracy": (logits.argmax(1) == batch["label"]).float().mean(), "kept": keep/n, **{k: v.detach() for k, v in terms.items()}}
     return loss
 
-# %% ../nbs/10_vit.ipynb #bfe94707
+# %% ../nbs/10_vit.ipynb #d543ee82
 VIT_TRAINING = TrainingConfig(steps=3753, batch_size=1024, lr=1e-4, warmup=0., ema=.9999) # three epochs of ImageNet-1k, as in Sec. 3.4
 
 def train_vit(
@@ -268,12 +267,3 @@ def train_vit(
     model = train(model, loss, images, training, out, augment=augment or Augment(), progress=progress, resume=resume, identity=identity)
     save_both(model, out)
     return model
-
-def save_both(
-    model:Pretrained, # just trained
-    out:Path, # folder of the run
-):
-    "Save a model as `out`/model, and with its last weights as `out`/model-raw; in the main process."
-    if not PartialState().is_main_process: return
-    model.save_pretrained(out/"model")
-    raw = copy.deepcopy(model); load_weights(raw, list_checkpoints(out)[-1]/"model.safetensors"); raw.save_pretrained(out/"model-raw")
