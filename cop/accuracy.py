@@ -93,7 +93,7 @@ def load_answers(
 
 Answers.save, Answers.load = save_answers, staticmethod(load_answers)
 
-# %% ../nbs/11_accuracy.ipynb #6e7c1c92
+# %% ../nbs/11_accuracy.ipynb #533cea7b
 def _orders_of(
     orders:Tensor|OrderSource,
     images:ImageSet,
@@ -124,8 +124,7 @@ def ask(
     progress:bool=False, # show a bar
 )->Answers: # on the CPU
     "Ask a classifier about every image, with the first K patches of its order. Raises ValueError if images, orders, keeps and model do not fit."
-    if not len(images): raise ValueError(f"{images.name} is empty; there is nothing to ask")
-    if images.labels.min() < 0: raise ValueError(f"{images.name} has images without a label (−1); accuracy needs a folder for each class")
+    images.check_labels()
     if batch < 1: raise ValueError(f"batch is {batch}; at least 1 image is asked at once")
     order_of, n = _orders_of(orders, images); keeps = distinct_keeps(n)[0] if keeps is None else torch.as_tensor(keeps); _check_keeps(keeps, n)
     if getattr(model, "n_tokens", n) != n: raise ValueError(f"the orders are of {n} patches, the model has {model.n_tokens} tokens")
@@ -305,16 +304,16 @@ def knee_interval(
     low, high = _quantiles(torch.tensor(found, dtype=torch.float64), level) if found else (None, None)
     return KneeInterval(knee(accuracy_curve(answers, measure), n), low, high, 1 - len(found)/n_boot)
 
-# %% ../nbs/11_accuracy.ipynb #c8f96593
+# %% ../nbs/11_accuracy.ipynb #0e9abe4e
 def calibration_error(
-    answers:Answers, # of one seed
+    answers:Answers|Sequence[Answers], # of one seed, or of several: the mean of their errors
     rate:float, # share masked, 0 … 0.99
     bins:int=15, # of equal width, ≥ 1
 )->float: # 0 … 1
     "Expected calibration error of the first choice at a rate. Raises ValueError on bad input."
     if bins < 1: raise ValueError(f"bins is {bins}; confidence is sorted into at least 1")
-    row = answers.at(rate); confidence = answers.confidence[row].clamp(max=1) # above 1, if only by rounding, they would be taken for logits
-    return float(binary_calibration_error(confidence, answers.top1[row].long(), n_bins=bins))
+    seeds = _seeds(answers); row = seeds[0].at(rate) # confidence above 1, if only by rounding, would be taken for logits
+    return float(sum(binary_calibration_error(a.confidence[row].clamp(max=1), a.top1[row].long(), n_bins=bins) for a in seeds))/len(seeds)
 
 # %% ../nbs/11_accuracy.ipynb #fd00a26c
 @torch.no_grad()

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['NAMED', 'train_vit', 'eval_vit']
 
-# %% ../nbs/13_cli_vit.ipynb #1815e1ff
+# %% ../nbs/13_cli_vit.ipynb #7459df67
 import json
 from pathlib import Path
 import torch
@@ -18,7 +18,7 @@ from .data import ImageSet, evenly_spaced, load_images
 from .order import random_order
 from .store import OrderSource, OrderStore
 from .training import TrainingConfig, fingerprint
-from .vit import Augment, SparseViT, blank, check_labels, kept_tokens, trivial_augment
+from .vit import Augment, SparseViT, blank, kept_tokens, trivial_augment
 from . import vit as _vit
 
 # %% ../nbs/13_cli_vit.ipynb #c3e50c96
@@ -49,7 +49,7 @@ def _orders_of(order:str, images:ImageSet, net:SparseViT, folder:Path, comae:str
     sparse = (_vit_of(loose).to(where).eval(), ImageSet(*images.images(evenly_spaced(len(images), label_images)), images.classes, f"{images.name}, {label_images} of them")) if order == "label" else None
     return make_orders(order, images, net.patch_size, net.grid, folder, pair, None, vit, sparse, progress)
 
-# %% ../nbs/13_cli_vit.ipynb #19100981
+# %% ../nbs/13_cli_vit.ipynb #671216a3
 @call_parse
 @one_line_errors
 def train_vit(
@@ -94,7 +94,7 @@ def train_vit(
 ):
     "Train a vision transformer along orders. Interrupt it at any time; the same command goes on where it stopped."
     images = _training_images(source, split, root, download, image_size, skip_errors, "L" if grey else "RGB")
-    check_labels(images, 2**31); torch.manual_seed(seed); net = _vit_of(model, images, arguments, patch_size, pretrained, gather_pixels)
+    images.check_labels(); torch.manual_seed(seed); net = _vit_of(model, images, arguments, patch_size, pretrained, gather_pixels)
     training = TrainingConfig(steps=steps, batch_size=batch_size, lr=lr, warmup=warmup, weight_decay=weight_decay, ema=ema, seed=seed, precision=precision, workers=workers,
                               log_every=log_every, checkpoint_every=checkpoint_every, max_minutes=max_minutes)
     if order != "all" and trivial: raise ValueError("--trivial moves pixels about, so an order could not follow: leave it out, or train with --order all")
@@ -123,7 +123,7 @@ def _table(result:dict) -> str:
         lines.append(f"AuC {area['value']:.2%} [{area['low']:.2%}, {area['high']:.2%}]; {'no knee' if bend is None else f'knee at {bend} % masked'}; calibration error at 78 % masked {error:.3f}")
     return "\n".join(lines)
 
-# %% ../nbs/13_cli_vit.ipynb #a86884da
+# %% ../nbs/13_cli_vit.ipynb #a03cef43
 @call_parse
 @one_line_errors
 def eval_vit(
@@ -151,7 +151,7 @@ def eval_vit(
     if limit is not None:
         if limit < 1: raise ValueError(f"limit is {limit}; it must be at least 1")
         images = ImageSet(*images.images(range(min(limit, len(images)))), images.classes, f"{images.name}, the first {limit}")
-    check_labels(images, net.classes)
+    images.check_labels(net.classes)
     try: keeps = None if keep == "all" else [int(k) for k in keep.split(",")]
     except ValueError: raise ValueError(f"keep is {keep!r}; give whole numbers with commas between them, such as 11,49, or all") from None
     device = device or ("cuda" if torch.cuda.is_available() else "cpu"); net = net.to(device)

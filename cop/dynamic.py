@@ -56,7 +56,7 @@ def masked_block(block:Block, x:Tensor, kept:Tensor) -> Tensor: # (B, n, D), (B,
     x = x + block.drop_path1(block.ls1(masked_attention(block.attn, block.norm1(x), kept)))
     return x + block.drop_path2(block.ls2(block.mlp(block.norm2(x))))
 
-# %% ../nbs/10_dynamic.ipynb #6a6eb3b4
+# %% ../nbs/10_dynamic.ipynb #f5d164d5
 class _Teacher:
     "A frozen model that is no part of another one's weights, and is shared by that one's copies."
     def __init__(self, vit:SparseViT): self.vit = copy.deepcopy(vit).eval().requires_grad_(False)
@@ -89,6 +89,9 @@ class DynamicViT(Pretrained):
 
     @property
     def mean(self) -> Tensor: return self.vit.mean
+
+    @property
+    def teacher(self) -> SparseViT|None: return self._teacher and self._teacher.vit
 
     @classmethod
     def from_vit(cls,
@@ -157,13 +160,13 @@ def _mask(self:DynamicViT, x:Tensor) -> tuple[Tensor,list[Tensor]]: # tokens →
         x = block(x) if not decisions else masked_block(block, x, torch.cat([kept.new_ones(len(x), prefix), kept], 1))
     return m.norm(x), decisions
 
-# %% ../nbs/10_dynamic.ipynb #7fa901f1
+# %% ../nbs/10_dynamic.ipynb #5d4a0baa
 def _terms(self:DynamicViT, images:Tensor, tokens:Tensor, logits:Tensor, decisions:list[Tensor], ratio:float) -> dict[str,Tensor]:
     "What joins the cross-entropy while this is trained (DynamicViT, Sec. 3.3)."
     shares = torch.stack([d.mean(1) for d in decisions], 1); goal = ratio**torch.arange(1, len(decisions) + 1, device=shares.device)
     terms = {"ratio": (shares - goal).square().mean(1).mean()}
-    if self._teacher:
-        teacher, prefix = self._teacher.vit.to(images.device), self.vit.model.num_prefix_tokens
+    if self.teacher:
+        teacher, prefix = self.teacher.to(images.device), self.vit.model.num_prefix_tokens
         with torch.no_grad(): x = teacher.model.forward_features(teacher.normalise(images)); wanted = teacher.model.forward_head(x)
         apart = (tokens[:, prefix:] - x[:, prefix:]).square().mean(2); terms["distilled"] = F.kl_div(logits.log_softmax(1), wanted.log_softmax(1), log_target=True, reduction="batchmean")
         terms["features"] = (apart*decisions[-1]).sum()/decisions[-1].sum().clamp(min=1)

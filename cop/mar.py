@@ -339,7 +339,7 @@ def mar_loss(
 
 MAR.forward = MAR.loss # what a training step calls, so that gradients of several processes meet
 
-# %% ../nbs/08_mar.ipynb #c7ecdf06
+# %% ../nbs/08_mar.ipynb #2286cc75
 def save_mar(
     model:MAR, # as `train` gave it back
     tokenizer:Tokenizer,
@@ -362,7 +362,7 @@ def train_mar(
     "Train a MAR; saves model and tokenizer under `out`. Raises ValueError on images without classes or a grid that is not square."
     training, out, (h, w) = training or TrainingConfig(), Path(out), tokenizer.grid
     if h != w: raise ValueError(f"the grid is {h} × {w}; MAR takes square images")
-    if images.labels.min() < 0: raise ValueError("an image has no class (label −1); put the images into a folder for each class")
+    images.check_labels()
     some = images.images(evenly_spaced(len(images), 1000))[0]
     fixed = dict(img_size=h, vae_stride=1, patch_size=1, vae_embed_dim=tokenizer.dim, class_num=int(images.labels.max()) + 1, token_limit=tokenizer.encode(some).abs().max().item())
     torch.manual_seed(training.seed)

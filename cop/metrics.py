@@ -49,7 +49,7 @@ class Classifier(Pretrained):
         features = self.third(F.max_pool2d(x, 2)).mean((2, 3))
         return features, self.head(features)
 
-# %% ../nbs/11_metrics.ipynb #16ba7733
+# %% ../nbs/11_metrics.ipynb #c1b3e666
 def _classifier_loss(model:nn.Module, batch:dict) -> tuple[Tensor, dict]:
     _, logits = model(batch["image"])
     return F.cross_entropy(logits, batch["label"]), {"accuracy": (logits.argmax(1) == batch["label"]).float().mean()}
@@ -65,8 +65,7 @@ def train_classifier(
 )->Classifier: # in evaluation mode, with the averaged weights if the training keeps them
     "Train a classifier; saves it under `out`/model. Raises ValueError if there are no images, or one has no label."
     training, out = training or TrainingConfig(), Path(out)
-    if not len(images): raise ValueError(f"{images.name} is empty; there is nothing to train on")
-    if images.labels.min() < 0: raise ValueError(f"{images.name} has images without a label (−1); a classifier needs a folder for each class")
+    images.check_labels()
     torch.manual_seed(training.seed)
     model = Classifier(len(images[0]["image"]), max(len(images.classes), int(images.labels.max()) + 1), width)
     model = train(model, _classifier_loss, images, training, out, augment=random_flip if flip else None, progress=progress, resume=resume, identity={"labels": fingerprint(images.labels)})

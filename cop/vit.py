@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SCHEDULES', 'VIT_TRAINING', 'kept_tokens', 'keep_count', 'SparseViT', 'grid_of', 'normalise', 'forward', 'mask_rate',
-           'kept_in_step', 'Augment', 'trivial_augment', 'check_labels', 'blank', 'vit_loss', 'train_vit']
+           'kept_in_step', 'Augment', 'trivial_augment', 'blank', 'vit_loss', 'train_vit']
 
 # %% ../nbs/10_vit.ipynb #e8181e3e
 import copy, math
@@ -200,17 +200,7 @@ def trivial_augment(
     change = v2.TrivialAugmentWide()
     return torch.cat([change(part) for part in images.chunk(parts)])
 
-# %% ../nbs/10_vit.ipynb #21f57ee2
-def check_labels(
-    images:ImageSet, # to train or to test on
-    classes:int, # that the model knows
-):
-    "Raise a ValueError if there are no images, or one has no label, or one that the model does not know."
-    if not len(images): raise ValueError(f"{images.name} is empty")
-    low, high = int(images.labels.min()), int(images.labels.max())
-    if low < 0: raise ValueError(f"{int((images.labels < 0).sum()):,} images of {images.name} have no label; put them into a folder for each class")
-    if high >= classes: raise ValueError(f"{images.name} has the label {high}, the model knows {classes} classes (0 … {classes - 1}): make it with num_classes={high + 1}")
-
+# %% ../nbs/10_vit.ipynb #d24a8741
 def blank(
     images:Tensor, # (B, C, H, W)
 )->Tensor: # float, the same shape
@@ -239,7 +229,7 @@ def vit_loss(
         return value, {"accuracy": (logits.argmax(1) == batch["label"]).float().mean(), "kept": keep/n, **{k: v.detach() for k, v in terms.items()}}
     return loss
 
-# %% ../nbs/10_vit.ipynb #d543ee82
+# %% ../nbs/10_vit.ipynb #ea36bd0e
 VIT_TRAINING = TrainingConfig(steps=3753, batch_size=1024, lr=1e-4, warmup=0., ema=.9999) # three epochs of ImageNet-1k, as in Sec. 3.4
 
 def train_vit(
@@ -258,10 +248,11 @@ def train_vit(
 )->nn.Module: # in evaluation mode, with the averaged weights if the training keeps them
     "Train a vision transformer along orders; saves it under `out`. Raises ValueError if images, orders and model do not fit."
     training, out = training or VIT_TRAINING, Path(out)
-    check_labels(images, model.classes); model = copy.deepcopy(model)
+    images.check_labels(model.classes); model = copy.deepcopy(model)
     with torch.no_grad(): model.eval()(images.images([0])[0].to(next(model.parameters()).device)) # one line if the size does not fit
     if orders: orders.check(images, model.n_tokens)
     how = {"schedule": schedule, "label_smoothing": label_smoothing, "pixels": pixels, "change": change is not None, "augment": augment or Augment()}
+    if teacher := getattr(model, "teacher", None): how["teacher"] = fingerprint(*teacher.parameters())
     identity = {"starting weights": fingerprint(*model.parameters()), "orders": "none" if schedule == "none" else orders.identity() if orders else "random", **{k: str(v) for k, v in how.items()}}
     loss = vit_loss(training_orders(orders, model.n_tokens), training, schedule, label_smoothing, pixels, change)
     model = train(model, loss, images, training, out, augment=augment or Augment(), progress=progress, resume=resume, identity=identity)
