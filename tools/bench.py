@@ -5,7 +5,7 @@
 Each line is a ratio of two times measured in turn in this run, each the best of several (MAR-B: one call each); results are compared.
 With a GPU, dependencies, MAR-B and ViTs are measured there too. Writes everything, with hardware and versions, as JSON.
 """
-import argparse, json, os, platform, resource, subprocess, sys, time
+import argparse, json, os, platform, resource, sys, tempfile, time
 from functools import partial
 from pathlib import Path
 import networkx as nx, numpy as np, torch
@@ -160,28 +160,17 @@ def bench_mar(rounds, device="cpu"):
                               bf16=half, difference=difference, seconds_per_image=ours/images, memory_bytes=memory, flops=flops, share_of_limit=flops/ours/limit, limit_flops_per_second=limit))
     return found
 
-MEMORY = """
-import resource, sys, torch
-from cop.vit import SparseViT
-name, keep, batch, threads = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-torch.set_num_threads(threads)
-model, x = SparseViT(name, dict(num_classes=1000)).eval(), torch.randn(batch, 3, 224, 224)
-order = torch.rand(batch, model.n_tokens).argsort(1)
-with torch.inference_mode():
-    model(x[:1], order[:1], 1)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    model(x, order, keep)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-"""
-
-def vit_memory(name, model, x, order, keep, device):
-    "Bytes that a forward pass takes at most, beside weights and images; on the CPU measured in a process of its own."
-    if device == "cuda":
+def vit_memory(model, x, order, keep):
+    "Bytes that a forward pass takes at most, beside weights and images."
+    if x.device.type == "cuda":
         torch.cuda.synchronize(); torch.cuda.reset_peak_memory_stats(); before = torch.cuda.memory_allocated()
         model(x, order, keep); torch.cuda.synchronize()
         return torch.cuda.max_memory_allocated() - before
-    done = subprocess.run([sys.executable, "-c", MEMORY, name, str(keep), str(len(x)), str(torch.get_num_threads())], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    return int(done.stdout)*(1 if sys.platform == "darwin" else 1024)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as seen: model(x, order, keep)
+    with tempfile.TemporaryDirectory() as d:
+        seen.export_chrome_trace(f"{d}/trace.json"); events = json.loads(Path(d, "trace.json").read_text())["traceEvents"]
+    totals = [(e["args"]["Total Allocated"], e["args"]["Bytes"]) for e in events if e["name"] == "[memory]"]
+    return max(t for t, _ in totals) - (totals[0][0] - totals[0][1])
 
 def bench_vit(rounds, device="cpu"):
     "A timm ViT at 224 pixels that looks at a share of its patches against the stock model: forward, and a training step; rankers beside it."
@@ -197,7 +186,7 @@ def bench_vit(rounds, device="cpu"):
             assert same < (1e-4 if device == "cpu" else .2), f"all patches differ from the stock model by {same}"
             keeps = (1., .5, .22, .1)
             stock, *times = best_times([lambda: model(x), *(partial(model, x, order, k) for k in keeps)], rounds, device, 60)
-            memory = {k: vit_memory(name, model, x, order, k, device) for k in keeps}
+            memory = {k: vit_memory(model, x, order, k) for k in keeps}
         for k, t in zip(keeps, times):
             found.append(dict(name=f"{short}, batch {batch}, {str(dtype)[6:]}, on {device}: {k:.0%} of the patches against the stock model", plain=stock, ours=t, goal=(4. if device == "cpu" else 3.7) if k == .22 else 0.,
                               images_per_second=batch/t, memory_bytes=memory[k]))
