@@ -28,7 +28,7 @@ from .store import OrderStore
 from .tokens import KL16, PCAPatches, PixelPatches, Tokenizer, load_tokenizer
 from .training import TrainingConfig
 
-# %% ../nbs/13_cli.ipynb #ca273e9d
+# %% ../nbs/13_cli.ipynb #8d8bf34d
 _EXPECTED = (ValueError, OSError, RuntimeError, ImportError, FloatingPointError, MemoryError, IndexError)
 
 def one_line(
@@ -50,7 +50,7 @@ def one_line_errors(
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *rest: say(f"warning: {str(message).splitlines()[0]}")
             try: command(*args, **kwargs)
-            except KeyboardInterrupt: say("interrupted; run the same command again to go on"); raise SystemExit(130)
+            except KeyboardInterrupt: say("interrupted; run the same command again, which goes on from what is kept"); raise SystemExit(130)
             except _EXPECTED as e: say(one_line(e)); raise SystemExit(1)
     return run
 
@@ -149,7 +149,7 @@ def order_batch(
     if method not in METHODS: return baseline_orders(images, tokenizer.patch_size, seed, index)[method].cpu()
     return collapse_order(net.dependencies(tokenizer.encode(images), chunk), method).cpu()
 
-# %% ../nbs/13_cli.ipynb #853be16b
+# %% ../nbs/13_cli.ipynb #b53950a3
 @call_parse
 @one_line_errors
 def order(
@@ -180,7 +180,7 @@ def order(
                          mode="L" if tokenizer.channels == 1 else "RGB", skip_errors=skip_errors)
     _check_size(images, tokenizer, model)
     device, n = device or ("cuda" if torch.cuda.is_available() else "cpu"), min(limit or len(images), len(images))
-    store = OrderStore.create(out, tokenizer.grid, TRACKS[method], {"method": method, "source": images.name, "image_size": image_size, "weights": digest, "seed": seed})
+    store = OrderStore.create(out, tokenizer.grid, TRACKS[method], {"method": method, "source": images.name, "set": images.identity(), "image_size": image_size, "weights": digest, "seed": seed})
     if images.files and (store.files() or []) != images.files[:len(store)]: raise ValueError(f"{out} holds orders of other files than those in {source}: use another --out")
     net, tokenizer = net.to(device), tokenizer.to(device)
     store.fill(images, lambda ims, i: order_batch(ims.to(device), i, method, net, tokenizer, chunk, seed), n, batch, shard_size, name=method)

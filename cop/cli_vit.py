@@ -21,35 +21,57 @@ from .training import TrainingConfig, fingerprint
 from .vit import Augment, SparseViT, blank, kept_tokens, trivial_augment
 from . import vit as _vit
 
-# %% ../nbs/13_cli_vit.ipynb #c3e50c96
+# %% ../nbs/13_cli_vit.ipynb #644f619c
 NAMED = ("random", "centre", "halton", "label", "variance", "variance_coverage", "attention", "pagerank", "reversed", "coverage") # of `cop.cvit.ORDERS`
 
-def _vit_of(model:str|None, images:ImageSet|None=None, arguments:str="{}", patch_size:int|None=None, pretrained:bool=False, gather_pixels:bool=False) -> SparseViT:
+def _trained(model:str|None) -> SparseViT:
+    "The model of a run; one line if there is none."
+    if not model: raise ValueError("--model is missing: give the folder of a run of cop_train_vit")
+    folder = Path(model)/"model" if (Path(model)/"model").is_dir() else Path(model)
+    if not (folder/"config.json").is_file(): raise FileNotFoundError(f"{model} holds no finished run of cop_train_vit: let its command end, or train one with cop_train_vit --source … --out {model}")
+    return SparseViT.from_pretrained(folder)
+
+def _same_classes(model:str, images:ImageSet) -> None:
+    "ValueError if images have no labels, or a run has written down other classes than theirs."
+    images.check_labels()
+    path = Path(model)/"classes.json"; known = json.loads(path.read_text()) if path.is_file() else images.classes
+    if known != images.classes: raise ValueError(f"the model in {model} was trained on the classes {', '.join(known)}; {images.name} has {', '.join(images.classes) or 'none'}: name its --source")
+
+def _vit_of(model:str|None, images:ImageSet, arguments:str="{}", patch_size:int|None=None, pretrained:bool=False, gather_pixels:bool=False) -> SparseViT:
     "The model of a run, or one of timm's for some images."
     if not model: raise ValueError("--model is missing: give timm's name of a model, or the folder of a run of cop_train_vit")
-    if (Path(model)/"model").is_dir() or (Path(model)/"config.json").is_file(): return SparseViT.from_pretrained(Path(model)/"model" if (Path(model)/"model").is_dir() else model)
-    if images is None or "/" in model: raise FileNotFoundError(f"{model} holds no finished run of cop_train_vit: let its command end, or train one with cop_train_vit --source … --out {model}")
+    if Path(model).is_dir() or "/" in model:
+        if patch_size or pretrained or arguments != "{}" or gather_pixels: raise ValueError(f"{model} is the folder of a run, whose model is as it is: leave --patch_size, --pretrained, --arguments and --gather_pixels out")
+        _same_classes(model, images)
+        return _trained(model)
     try: more = json.loads(arguments)
     except json.JSONDecodeError as e: raise ValueError(f"--arguments are no JSON ({e}); write them as '{{\"depth\": 6}}'") from e
     if not isinstance(more, dict): raise ValueError("--arguments must be a JSON object, such as '{\"depth\": 6}'")
     shape = images[0]["image"].shape; size = {"img_size": shape[1] if shape[1] == shape[2] else list(shape[1:]), "in_chans": shape[0], "num_classes": max(len(images.classes), int(images.labels.max()) + 1), **({"patch_size": patch_size} if patch_size else {}), **({"pretrained": True} if pretrained else {})}
     return SparseViT(model, {**size, **more}, gather_pixels)
 
-# %% ../nbs/13_cli_vit.ipynb #4943464e
+# %% ../nbs/13_cli_vit.ipynb #064f44f9
+def _some(images:ImageSet, most:int|None) -> ImageSet: # all of them if they are no more
+    "Images that are spread evenly over a set."
+    if most is not None and most < 1: raise ValueError(f"{most} images were asked for; it must be at least 1")
+    return images if most is None or most >= len(images) else ImageSet(*images.images(evenly_spaced(len(images), most)), images.classes, f"{images.name}, {most} of them")
+
 def _orders_of(order:str, images:ImageSet, net:SparseViT, folder:Path, comae:str|None, full:str|None, progress:bool, loose:str|None=None, label_images:int=1000) -> OrderSource|None: # None: random
     "The orders of some images, by name or from a store; ValueError if there are none."
-    if (Path(order)/"manifest.json").is_file(): return OrderSource(OrderStore(order))
+    if (Path(order)/"manifest.json").is_file():
+        source = OrderSource(OrderStore(order)); source.check(images, net.n_tokens)
+        return source
     if order.endswith(".json"): return OrderSource(load_order(order)[0])
     if order not in NAMED: raise ValueError(f"there is no order {order!r}; choose {', '.join(NAMED)}, the folder of a run of cop_order, or the .json file of an order")
     if order == "label" and not loose: raise ValueError("the order label is chosen when a model is trained, with --loose, the folder of a model that was trained with --order random; afterwards it is a file, orders/label.json in the folder of that run")
     graph, where = order in ("pagerank", "reversed", "coverage"), net.mean.device
     if graph and not comae: raise ValueError(f"the order {order} needs --comae, the folder of a run of cop_train_comae")
     pair = tuple(m.to(where) for m in _load_run(comae, CoMAE)[:2]) if graph else None
-    vit = (_vit_of(full) if full else net).to(where).eval() if order == "attention" else None
-    sparse = (_vit_of(loose).to(where).eval(), ImageSet(*images.images(evenly_spaced(len(images), label_images)), images.classes, f"{images.name}, {label_images} of them")) if order == "label" else None
+    vit = (_trained(full) if full else net).to(where).eval() if order == "attention" else None
+    sparse = (_trained(loose).to(where).eval(), _some(images, label_images)) if order == "label" else None
     return make_orders(order, images, net.patch_size, net.grid, folder, pair, None, vit, sparse, progress)
 
-# %% ../nbs/13_cli_vit.ipynb #671216a3
+# %% ../nbs/13_cli_vit.ipynb #13ad12f3
 @call_parse
 @one_line_errors
 def train_vit(
@@ -57,13 +79,13 @@ def train_vit(
     order:str="all", # all (every patch in every step), random (the control), centre, halton, label (one order for all images, chosen for their classes), variance, variance_coverage, attention, pagerank, reversed, coverage, the folder of a run of cop_order, or the .json file of an order
     source:str="fashion-mnist-10k", # fashion-mnist-10k, fashion-mnist, cifar10, imagenet, or a folder with a folder of images for each class
     out:str="runs/vit", # folder of the run: model/ (averaged weights), model-raw/ (the last ones), orders/, metrics.jsonl, checkpoints/
-    arguments:str="{}", # more arguments of timm.create_model, as JSON: '{"embed_dim": 96, "depth": 6, "num_heads": 3}'
+    arguments:str="{}", # of a model by name: more arguments of timm.create_model, as JSON: '{"embed_dim": 96, "depth": 6, "num_heads": 3}'
     patch_size:int|None=None, # pixels, of a model by name (default: the model's own, 16 for most)
     pretrained:bool=False, # start a model by name from timm's weights, which are fetched once
     comae:str|None=None, # folder of a run of cop_train_comae, for pagerank, reversed and coverage; its patches must be the model's
     full:str|None=None, # folder of a full model, for attention (default: the model itself)
     loose:str|None=None, # folder of a model that was trained with --order random, for label
-    label_images:int=1000, # training images that the label's order is chosen on
+    label_images:int=1000, # training images that the label's order is chosen on; it takes minutes
     split:str="train", # part of the source; folders also have all
     root:str|None=None, # folder of torchvision's sets (default: data/cache of the checkout)
     download:bool=False, # fetch a missing torchvision set
@@ -102,7 +124,11 @@ def train_vit(
     state = _processes(); net = net.to(state.device)
     with state.main_process_first(): orders = None if order == "all" else _orders_of(order, images, net, Path(out)/"orders", comae, full, state.is_main_process, loose, label_images)
     _vit.train_vit(net, images, out, orders, training, "none" if order == "all" else schedule, Augment(flip, pad, scale), label_smoothing, not places, trivial_augment if trivial else None, resume=resume)
-    if state.is_main_process: print(f"{out}: ask it with cop_eval_vit --model {out} --order {'random' if order == 'all' else f'{out}/orders/label.json' if order == 'label' else order}")
+    if state.is_main_process:
+        (Path(out)/"classes.json").write_text(json.dumps(images.classes) + "\n")
+        along = "random" if order == "all" else f"{out}/orders/label.json" if order == "label" else "… (cop_order's for the held-out images)" if (Path(order)/"manifest.json").is_file() else order
+        more = {"source": source, "image_size": image_size, "root": root, "comae": comae, "full": full, "order": along}
+        print(f"{out}: ask it with cop_eval_vit --model {out}" + "".join(f" --{k} {v}" for k, v in more.items() if v) + " --places"*places)
 
 # %% ../nbs/13_cli_vit.ipynb #ea871ca8
 def _summary(answers:Answers, net:SparseViT, shape:tuple[int,int,int], about:dict) -> dict:
@@ -123,21 +149,21 @@ def _table(result:dict) -> str:
         lines.append(f"AuC {area['value']:.2%} [{area['low']:.2%}, {area['high']:.2%}]; {'no knee' if bend is None else f'knee at {bend} % masked'}; calibration error at 78 % masked {error:.3f}")
     return "\n".join(lines)
 
-# %% ../nbs/13_cli_vit.ipynb #a03cef43
+# %% ../nbs/13_cli_vit.ipynb #20804810
 @call_parse
 @one_line_errors
 def eval_vit(
     model:str|None=None, # folder of a run of cop_train_vit
     order:str="random", # random, centre, halton, variance, variance_coverage, attention, pagerank, reversed, coverage, the folder of a run of cop_order, or the .json file of an order (label: orders/label.json in the folder of the run)
     source:str="fashion-mnist-10k", # fashion-mnist-10k, fashion-mnist, cifar10, imagenet, or a folder with a folder of images for each class
-    out:str|None=None, # folder for answers.safetensors, accuracy.json and the images' orders (default: a folder in the model's, named by the order)
+    out:str|None=None, # folder for answers.safetensors, accuracy.json and the images' orders (default: a folder in the model's, named by what is asked)
     comae:str|None=None, # folder of a run of cop_train_comae, for pagerank, reversed and coverage
     full:str|None=None, # folder of a full model, for attention (default: the model itself)
     split:str|None=None, # part of the source (default: test; imagenet: val)
     root:str|None=None, # folder of torchvision's sets (default: data/cache of the checkout)
     image_size:int|None=None, # files: resize and centre-crop to this many pixels
     skip_errors:bool=False, # files: leave out those that cannot be read
-    limit:int|None=None, # ask about so many images, the first
+    limit:int|None=None, # ask about so many images at most, evenly spaced
     keep:str="all", # numbers of patches to ask with: all distinct ones of 0 … 99 % masked, or some with commas between them, such as 11,49
     places:bool=False, # every pixel grey, for a model that was trained so
     batch:int=256, # images asked at once
@@ -146,20 +172,20 @@ def eval_vit(
     seed:int=0, # of random orders
 ):
     "Ask a classifier at every number of patches along an order; prints accuracy and writes it."
-    net = _vit_of(model); images = load_images(source, split or ("val" if source == "imagenet" else "test"), root, image_size=image_size, mode="L" if net.channels == 1 else "RGB", skip_errors=skip_errors)
     if precision not in ("no", "bf16"): raise ValueError(f"precision is {precision!r}; it must be 'no' or 'bf16'")
-    if limit is not None:
-        if limit < 1: raise ValueError(f"limit is {limit}; it must be at least 1")
-        images = ImageSet(*images.images(range(min(limit, len(images)))), images.classes, f"{images.name}, the first {limit}")
-    images.check_labels(net.classes)
-    try: keeps = None if keep == "all" else [int(k) for k in keep.split(",")]
+    split = split or ("val" if source == "imagenet" else "test")
+    net = _trained(model); images = _some(load_images(source, split, root, image_size=image_size, mode="L" if net.channels == 1 else "RGB", skip_errors=skip_errors), limit)
+    _same_classes(model, images); images.check_labels(net.classes)
+    try: keeps = None if keep == "all" else sorted({int(k) for k in keep.split(",")}, reverse=True)
     except ValueError: raise ValueError(f"keep is {keep!r}; give whole numbers with commas between them, such as 11,49, or all") from None
     device = device or ("cuda" if torch.cuda.is_available() else "cpu"); net = net.to(device)
-    out = Path(out) if out else Path(model)/f"along-{Path(order).name}"
-    orders = _orders_of(order, images, net, out/("orders" if limit is None else f"orders-{limit}"), comae, full, True)
+    asked = {"model": str(model), "order": order, "source": source, "split": split, "images": len(images), "set": images.identity(), "places": places, "keep": keep, "precision": precision, "seed": seed, "weights": fingerprint(*net.state_dict().values())}
+    out = Path(out) if out else Path(model)/"-".join([Path(order).stem, Path(source).name, split, *([f"{limit} images"] if limit else []), *([f"keep {keep}"] if keep != "all" else []), *(["places"] if places else [])]).replace(" ", "-")
+    if (out/"accuracy.json").is_file() and (differ := [k for k, v in json.loads((out/"accuracy.json").read_text()).items() if k in asked and v != asked[k]]): raise ValueError(f"{out} holds answers with another {differ[0]}: use another --out, or remove that folder")
+    orders = _orders_of(order, images, net, out/"orders", comae, full, True)
     def classify(x, o, k):
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"): return net(blank(x) if places else x, o, k)
     classify.n_tokens = net.n_tokens
     answers = ask(classify, images, random_order(len(images), net.n_tokens, seed) if orders is None else orders, keeps, batch, device, progress=True); answers.save(out/"answers.safetensors")
-    result = _summary(answers, net, tuple(images[0]["image"].shape), {"model": str(model), "order": order, "source": images.name, "images": len(images), "weights": fingerprint(*net.state_dict().values())})
+    result = _summary(answers, net, tuple(images[0]["image"].shape), asked)
     (out/"accuracy.json").write_text(json.dumps(result, indent=1) + "\n"); print(_table(result) + f"\nwritten to {out}/accuracy.json and answers.safetensors")

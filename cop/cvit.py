@@ -63,7 +63,7 @@ def label_order(
         bar.update()
     return torch.tensor(chosen + left)
 
-# %% ../nbs/10_cvit.ipynb #6de488af
+# %% ../nbs/10_cvit.ipynb #5a2cdf38
 IMAGE_ORDERS = ("variance", "variance_coverage", "pagerank", "reversed", "coverage", "surprisal", "pointwise", "attention")
 ORDERS = ("random", "centre", "halton", "label", *IMAGE_ORDERS)
 _NEEDS = {"label": "sparse", "attention": "vit", **dict.fromkeys(("pagerank", "reversed", "coverage"), "comae"), **dict.fromkeys(("surprisal", "pointwise"), "estimator")}
@@ -92,20 +92,20 @@ def load_order(
 )->tuple[Tensor,dict]: # (N,), and what made it
     "Read an order. Raises FileNotFoundError or ValueError with one line."
     if not Path(path).is_file(): raise FileNotFoundError(f"there is no order at {path}")
-    try: about = json.loads(Path(path).read_text()); order = check_order(torch.tensor([about.pop("order")]))[0]
+    try: about = dict(json.loads(Path(path).read_text())); order = check_order(torch.tensor([about.pop("order")]))[0]
     except (ValueError, KeyError, TypeError, AttributeError) as e: raise ValueError(f"{path} is damaged, or holds no order ({e})") from e
     return order, about
 
 def _label_source(path:Path, sparse:tuple[SparseViT,ImageSet], progress:bool) -> OrderSource:
     "The label's order, chosen or read; ValueError if the file is of another model or other images."
-    about = {"by": fingerprint(*sparse[0].state_dict().values()), "images": sparse[1].name}
+    about = {"by": fingerprint(*sparse[0].state_dict().values()), "images": sparse[1].name, "set": sparse[1].identity()}
     if path.exists():
         order, made = load_order(path)
         if made != about: raise ValueError(f"{path} holds an order that was chosen with another model or other images; use another folder")
     else: order = label_order(*sparse, progress=progress); save_order(path, order, about)
     return OrderSource(order)
 
-# %% ../nbs/10_cvit.ipynb #d478d2cf
+# %% ../nbs/10_cvit.ipynb #fef37a0f
 def make_orders(
     name:str, # one of `ORDERS`
     images:ImageSet, # to be ordered
@@ -128,7 +128,7 @@ def make_orders(
     if its != tuple(grid): raise ValueError(f"the classifier has {grid[0]} × {grid[1]} patches, what makes the order {name} has {its[0]} × {its[1]}: use the same patch size")
     if name == "label": return _label_source(Path(folder)/"label.json", sparse, progress)
     parts = [] if need is None else network.state_dict().values() if need == "vit" else network[0].state_dict().values() if need == "comae" else [v for v in vars(network[0]).values() if isinstance(v, Tensor)]
-    about = {"order": name, "images": images.name, "patch_size": patch_size, "by": fingerprint(*parts) if need else None}
+    about = {"order": name, "images": images.name, "set": images.identity(), "patch_size": patch_size, "by": fingerprint(*parts) if need else None}
     if name == "reversed": forward = make_orders("pagerank", images, patch_size, grid, folder, comae, progress=progress).source; rank = lambda ims, index: reverse_order(forward.orders(index))
     else: ranker = _ranker(name, patch_size, network); rank = lambda ims, index: ranker(ims).cpu()
     return OrderSource(OrderStore.create(Path(folder)/name, grid, "sender", about).fill(images, rank, progress=progress, name=name))

@@ -195,13 +195,16 @@ class OrderSource:
         if len(order) != len(images): raise ValueError(f"there are {len(images)} images and {len(order)} orders; give an index, or an order, for each")
         return order.to(images.device)
 
-# %% ../nbs/06_store.ipynb #251ebd92
+# %% ../nbs/06_store.ipynb #0d95238f
 def check(self:OrderSource,
     images:ImageSet, # training images
     n_tokens:int, # N of the model
 )->None:
     "Raise a ValueError unless there is an order of N patches for every image."
-    if isinstance(self.source, OrderStore) and len(self.source) != len(images): raise ValueError(f"there are {len(images):,} training images and {len(self.source):,} orders in {self.source.folder}; order the same set, all of it")
+    if isinstance(self.source, OrderStore):
+        folder, made_for = self.source.folder, self.source.manifest["configuration"].get("set")
+        if len(self.source) != len(images): raise ValueError(f"there are {len(images):,} images in {images.name} and {len(self.source):,} orders in {folder}; order the same split, all of it")
+        if made_for not in (None, images.identity()): raise ValueError(f"the orders in {folder} were made for other images than those of {images.name}; order these into another folder")
     if (got := self(images.images([0])[0], torch.zeros(1).long()).shape[1]) != n_tokens: raise ValueError(f"the orders are of {got} patches, the model has {n_tokens} tokens")
 
 def identity(self:OrderSource) -> str: # what a resumed training must have in common

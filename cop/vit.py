@@ -42,7 +42,7 @@ def keep_count(
     if type(keep) is int and 1 <= keep <= n_tokens: return keep
     raise ValueError(f"keep is {keep!r}; it must be a number of patches, 1 … {n_tokens}, or a share of them, above 0 and at most 1.0")
 
-# %% ../nbs/10_vit.ipynb #1d088913
+# %% ../nbs/10_vit.ipynb #7a338069
 def _check_model(model:nn.Module):
     "ValueError unless a timm model has a place where patches can be chosen, and embeds each by itself."
     kind = type(model).__name__
@@ -54,6 +54,7 @@ def _create(name:str, arguments:dict) -> nn.Module:
     if not timm.is_model(name): raise ValueError(f"timm has no model {name!r}; timm.list_models('*vit*') names some that it has")
     try: return timm.create_model(name, **arguments)
     except (TypeError, AssertionError, AttributeError) as e: raise ValueError(f"timm cannot make {name} with {arguments}: {e}") from e
+    except OSError as e: raise ValueError(f"the weights of {name} could not be fetched ({str(e).splitlines()[0]}); leave pretrained out, or name a file: pretrained_cfg_overlay={{'file': …}}") from e
 
 # %% ../nbs/10_vit.ipynb #ea28c8d9
 class _Choice(nn.Module):
@@ -112,15 +113,17 @@ class SparseViT(Pretrained):
         if self._hub_mixin_config is None: raise ValueError("a model that was handed over cannot be saved by name; make it with SparseViT(timm's name, arguments)")
         return super().save_pretrained(path, **how)
 
-# %% ../nbs/10_vit.ipynb #386ccf40
+# %% ../nbs/10_vit.ipynb #5411958c
 def grid_of(self:SparseViT,
     images:Tensor, # (B, C, H, W)
 )->tuple[int,int]: # rows, columns
     "The grid of some images. Raises ValueError if the model does not take them."
+    kind = images.dtype if isinstance(images, Tensor) else f"a {type(images).__name__}"
+    if kind != torch.uint8 and not getattr(kind, "is_floating_point", False): raise ValueError(f"images are {kind}; pass a tensor, uint8, or float in the range that the timm model takes")
     (c, h, w), embed = images.shape[1:] if images.ndim == 4 else (0, 0, 0), self.model.patch_embed
     if c != self.channels: raise ValueError(f"images are {tuple(images.shape)}; the model takes (batch, {self.channels}, height, width)")
     if getattr(self.model, "dynamic_img_size", False): return patch_grid(h, w, self.patch_size)
-    if (h, w) != tuple(embed.img_size): raise ValueError(f"images are {h}×{w} pixels, the model takes {embed.img_size[0]}×{embed.img_size[1]}: resize them, or make the model with arguments={{'img_size': {h}}}")
+    if (h, w) != tuple(embed.img_size): raise ValueError(f"images are {h}×{w} pixels, the model takes {embed.img_size[0]}×{embed.img_size[1]}: resize them (image_size), or make the model with arguments={{'img_size': {[h, w]}}}")
     return self.grid
 
 def normalise(self:SparseViT,
@@ -130,7 +133,8 @@ def normalise(self:SparseViT,
     return (images.to(self.mean.dtype)/255 - self.mean)/self.std if images.dtype == torch.uint8 else images
 
 def _places(images:Tensor, grid:tuple[int,int], order:Tensor, keep:int|float|None) -> Tensor: # (B, K)
-    h, w = grid
+    h, w = grid; kind = order.dtype if isinstance(order, Tensor) else f"a {type(order).__name__}"
+    if kind not in (torch.int64, torch.int32): raise ValueError(f"the order is {kind}; it must be a tensor of patch numbers, int64") # that none stands twice is not checked here: it would wait for the device
     if order.shape[-1] != h*w or order.ndim > 2 or (order.ndim == 2 and len(order) != len(images)): raise ValueError(f"the order is {tuple(order.shape)}, of {len(images)} images of {h} × {w} = {h*w} patches; give ({h*w},) or ({len(images)}, {h*w})")
     return order[..., :h*w if keep is None else keep_count(keep, h*w)].expand(len(images), -1)
 
