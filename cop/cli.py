@@ -28,7 +28,7 @@ from .store import OrderStore
 from .tokens import KL16, PCAPatches, PixelPatches, Tokenizer, load_tokenizer
 from .training import TrainingConfig
 
-# %% ../nbs/13_cli.ipynb #8d8bf34d
+# %% ../nbs/13_cli.ipynb #31d4c212
 _EXPECTED = (ValueError, OSError, RuntimeError, ImportError, FloatingPointError, MemoryError, IndexError)
 
 def one_line(
@@ -38,7 +38,7 @@ def one_line(
     if isinstance(error, OSError) and error.strerror: return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     line = (str(error).strip() or type(error).__name__).splitlines()[0].replace("pass resume=True", "leave out --no-resume")
     for python, typed in ((r"\b(comae|receiver)=\(network, its tokenizer\)", r"--\1 and its folder"), ("pass weights=its path, or use classifier_extractor", "pass --extractor its path, or a classifier's folder")): line = re.sub(python, typed, line)
-    return re.sub(r"\b(image_size|root|split)=", r"--\1 ", re.sub(r"\b(skip_errors|download)=True", r"--\1", line))
+    return re.sub(r"\b(image_size|root|split)= ?", r"--\1 ", re.sub(r"\b(skip_errors|download)=True", r"--\1", line))
 
 def one_line_errors(
     command, # a function

@@ -50,19 +50,19 @@ def _vit_of(model:str|None, images:ImageSet, arguments:str="{}", patch_size:int|
     shape = images[0]["image"].shape; size = {"img_size": shape[1] if shape[1] == shape[2] else list(shape[1:]), "in_chans": shape[0], "num_classes": max(len(images.classes), int(images.labels.max()) + 1), **({"patch_size": patch_size} if patch_size else {}), **({"pretrained": True} if pretrained else {})}
     return SparseViT(model, {**size, **more}, gather_pixels)
 
-# %% ../nbs/13_cli_vit.ipynb #064f44f9
+# %% ../nbs/13_cli_vit.ipynb #fb67dcac
 def _some(images:ImageSet, most:int|None) -> ImageSet: # all of them if they are no more
     "Images that are spread evenly over a set."
     if most is not None and most < 1: raise ValueError(f"{most} images were asked for; it must be at least 1")
     return images if most is None or most >= len(images) else ImageSet(*images.images(evenly_spaced(len(images), most)), images.classes, f"{images.name}, {most} of them")
 
-def _orders_of(order:str, images:ImageSet, net:SparseViT, folder:Path, comae:str|None, full:str|None, progress:bool, loose:str|None=None, label_images:int=1000) -> OrderSource|None: # None: random
+def _orders_of(order:str, images:ImageSet, net:SparseViT, folder:Path, comae:str|None, full:str|None, progress:bool, loose:str|None=None, label_images:int=1000, training:bool=False) -> OrderSource|None: # None: random
     "The orders of some images, by name or from a store; ValueError if there are none."
     if (Path(order)/"manifest.json").is_file():
         source = OrderSource(OrderStore(order)); source.check(images, net.n_tokens)
         return source
     if order.endswith(".json"): return OrderSource(load_order(order)[0])
-    if order not in NAMED: raise ValueError(f"there is no order {order!r}; choose {', '.join(NAMED)}, the folder of a run of cop_order, or the .json file of an order")
+    if order not in NAMED: raise ValueError(f"there is no order {order!r}; choose {'all, ' if training else ''}{', '.join(n for n in NAMED if n != 'label' or training)}, the folder of a run of cop_order, or the .json file of an order")
     if order == "label" and not loose: raise ValueError("the order label is chosen when a model is trained, with --loose, the folder of a model that was trained with --order random; afterwards it is a file, orders/label.json in the folder of that run")
     graph, where = order in ("pagerank", "reversed", "coverage"), net.mean.device
     if graph and not comae: raise ValueError(f"the order {order} needs --comae, the folder of a run of cop_train_comae")
@@ -71,7 +71,7 @@ def _orders_of(order:str, images:ImageSet, net:SparseViT, folder:Path, comae:str
     sparse = (_trained(loose).to(where).eval(), _some(images, label_images)) if order == "label" else None
     return make_orders(order, images, net.patch_size, net.grid, folder, pair, None, vit, sparse, progress)
 
-# %% ../nbs/13_cli_vit.ipynb #13ad12f3
+# %% ../nbs/13_cli_vit.ipynb #8561d677
 @call_parse
 @one_line_errors
 def train_vit(
@@ -122,7 +122,7 @@ def train_vit(
     if order != "all" and trivial: raise ValueError("--trivial moves pixels about, so an order could not follow: leave it out, or train with --order all")
     if order == "all" and places: raise ValueError("--places shows nothing but which patches were chosen: pass an --order")
     state = _processes(); net = net.to(state.device)
-    with state.main_process_first(): orders = None if order == "all" else _orders_of(order, images, net, Path(out)/"orders", comae, full, state.is_main_process, loose, label_images)
+    with state.main_process_first(): orders = None if order == "all" else _orders_of(order, images, net, Path(out)/"orders", comae, full, state.is_main_process, loose, label_images, True)
     _vit.train_vit(net, images, out, orders, training, "none" if order == "all" else schedule, Augment(flip, pad, scale), label_smoothing, not places, trivial_augment if trivial else None, resume=resume)
     if state.is_main_process:
         (Path(out)/"classes.json").write_text(json.dumps(images.classes) + "\n")
