@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['NAMED', 'train_vit', 'eval_vit']
 
-# %% ../nbs/13_cli_vit.ipynb #7459df67
+# %% ../nbs/13_cli_vit.ipynb #3475fb33
 import json
 from pathlib import Path
 import torch
@@ -14,14 +14,14 @@ from .accuracy import Answers, accuracy_curve, accuracy_interval, ask, auc, cali
 from .cli import _load_run, _processes, _training_images, one_line_errors
 from .comae import CoMAE
 from .cvit import load_order, make_orders
-from .data import ImageSet, evenly_spaced, load_images
+from .data import ImageSet, load_images
 from .order import random_order
 from .store import OrderSource, OrderStore
 from .training import TrainingConfig, fingerprint
 from .vit import Augment, SparseViT, blank, kept_tokens, trivial_augment
 from . import vit as _vit
 
-# %% ../nbs/13_cli_vit.ipynb #644f619c
+# %% ../nbs/13_cli_vit.ipynb #630f761f
 NAMED = ("random", "centre", "halton", "label", "variance", "variance_coverage", "attention", "pagerank", "reversed", "coverage") # of `cop.cvit.ORDERS`
 
 def _trained(model:str|None) -> SparseViT:
@@ -32,8 +32,7 @@ def _trained(model:str|None) -> SparseViT:
     return SparseViT.from_pretrained(folder)
 
 def _same_classes(model:str, images:ImageSet) -> None:
-    "ValueError if images have no labels, or a run has written down other classes than theirs."
-    images.check_labels()
+    "ValueError if a run has written down other classes than those of the images."
     path = Path(model)/"classes.json"; known = json.loads(path.read_text()) if path.is_file() else images.classes
     if known != images.classes: raise ValueError(f"the model in {model} was trained on the classes {', '.join(known)}; {images.name} has {', '.join(images.classes) or 'none'}: name its --source")
 
@@ -50,12 +49,7 @@ def _vit_of(model:str|None, images:ImageSet, arguments:str="{}", patch_size:int|
     shape = images[0]["image"].shape; size = {"img_size": shape[1] if shape[1] == shape[2] else list(shape[1:]), "in_chans": shape[0], "num_classes": max(len(images.classes), int(images.labels.max()) + 1), **({"patch_size": patch_size} if patch_size else {}), **({"pretrained": True} if pretrained else {})}
     return SparseViT(model, {**size, **more}, gather_pixels)
 
-# %% ../nbs/13_cli_vit.ipynb #fb67dcac
-def _some(images:ImageSet, most:int|None) -> ImageSet: # all of them if they are no more
-    "Images that are spread evenly over a set."
-    if most is not None and most < 1: raise ValueError(f"{most} images were asked for; it must be at least 1")
-    return images if most is None or most >= len(images) else ImageSet(*images.images(evenly_spaced(len(images), most)), images.classes, f"{images.name}, {most} of them")
-
+# %% ../nbs/13_cli_vit.ipynb #42a3e9ce
 def _orders_of(order:str, images:ImageSet, net:SparseViT, folder:Path, comae:str|None, full:str|None, progress:bool, loose:str|None=None, label_images:int=1000, training:bool=False) -> OrderSource|None: # None: random
     "The orders of some images, by name or from a store; ValueError if there are none."
     if (Path(order)/"manifest.json").is_file():
@@ -68,10 +62,17 @@ def _orders_of(order:str, images:ImageSet, net:SparseViT, folder:Path, comae:str
     if graph and not comae: raise ValueError(f"the order {order} needs --comae, the folder of a run of cop_train_comae")
     pair = tuple(m.to(where) for m in _load_run(comae, CoMAE)[:2]) if graph else None
     vit = (_trained(full) if full else net).to(where).eval() if order == "attention" else None
-    sparse = (_trained(loose).to(where).eval(), _some(images, label_images)) if order == "label" else None
+    sparse = (_trained(loose).to(where).eval(), images.spread(label_images)) if order == "label" else None
     return make_orders(order, images, net.patch_size, net.grid, folder, pair, None, vit, sparse, progress)
 
-# %% ../nbs/13_cli_vit.ipynb #8561d677
+# %% ../nbs/13_cli_vit.ipynb #0a7fa146
+def _how_to_ask(out:str, order:str, places:bool, **options) -> str:
+    "The command that asks a trained model along the same order."
+    if (Path(order)/"manifest.json").is_file(): along = "… (cop_order's for the held-out images)"
+    else: along = {"all": "random", "label": f"{out}/orders/label.json"}.get(order, order)
+    return f"cop_eval_vit --model {out}" + "".join(f" --{k} {v}" for k, v in {**options, "order": along}.items() if v) + " --places"*places
+
+# %% ../nbs/13_cli_vit.ipynb #0a95d4bf
 @call_parse
 @one_line_errors
 def train_vit(
@@ -126,9 +127,7 @@ def train_vit(
     _vit.train_vit(net, images, out, orders, training, "none" if order == "all" else schedule, Augment(flip, pad, scale), label_smoothing, not places, trivial_augment if trivial else None, resume=resume)
     if state.is_main_process:
         (Path(out)/"classes.json").write_text(json.dumps(images.classes) + "\n")
-        along = "random" if order == "all" else f"{out}/orders/label.json" if order == "label" else "… (cop_order's for the held-out images)" if (Path(order)/"manifest.json").is_file() else order
-        more = {"source": source, "image_size": image_size, "root": root, "comae": comae, "full": full, "order": along}
-        print(f"{out}: ask it with cop_eval_vit --model {out}" + "".join(f" --{k} {v}" for k, v in more.items() if v) + " --places"*places)
+        print(f"{out}: ask it with " + _how_to_ask(out, order, places, source=source, image_size=image_size, root=root, comae=comae, full=full))
 
 # %% ../nbs/13_cli_vit.ipynb #ea871ca8
 def _summary(answers:Answers, net:SparseViT, shape:tuple[int,int,int], about:dict) -> dict:
@@ -149,7 +148,16 @@ def _table(result:dict) -> str:
         lines.append(f"AuC {area['value']:.2%} [{area['low']:.2%}, {area['high']:.2%}]; {'no knee' if bend is None else f'knee at {bend} % masked'}; calibration error at 78 % masked {error:.3f}")
     return "\n".join(lines)
 
-# %% ../nbs/13_cli_vit.ipynb #20804810
+# %% ../nbs/13_cli_vit.ipynb #6b7af9bb
+def _folder_for(out:str|None, asked:dict, limit:int|None) -> Path:
+    "Where the answers to a question go; ValueError if those to another one are there."
+    parts = [Path(asked["order"]).stem, Path(asked["source"]).name, asked["split"], f"{limit}-images" if limit else "", f"keep-{asked['keep']}" if asked["keep"] != "all" else "", "places" if asked["places"] else ""]
+    folder = Path(out) if out else Path(asked["model"])/"-".join(p.replace(" ", "-") for p in parts if p)
+    there = json.loads((folder/"accuracy.json").read_text()) if (folder/"accuracy.json").is_file() else {}
+    if differ := [k for k, v in there.items() if k in asked and v != asked[k]]: raise ValueError(f"{folder} holds answers with another {differ[0]}: use another --out, or remove that folder")
+    return folder
+
+# %% ../nbs/13_cli_vit.ipynb #337fed06
 @call_parse
 @one_line_errors
 def eval_vit(
@@ -174,15 +182,14 @@ def eval_vit(
     "Ask a classifier at every number of patches along an order; prints accuracy and writes it."
     if precision not in ("no", "bf16"): raise ValueError(f"precision is {precision!r}; it must be 'no' or 'bf16'")
     split = split or ("val" if source == "imagenet" else "test")
-    net = _trained(model); images = _some(load_images(source, split, root, image_size=image_size, mode="L" if net.channels == 1 else "RGB", skip_errors=skip_errors), limit)
-    _same_classes(model, images); images.check_labels(net.classes)
+    net = _trained(model); images = load_images(source, split, root, image_size=image_size, mode="L" if net.channels == 1 else "RGB", skip_errors=skip_errors)
+    if limit is not None: images = images.spread(limit)
+    images.check_labels(); _same_classes(model, images); images.check_labels(net.classes)
     try: keeps = None if keep == "all" else sorted({int(k) for k in keep.split(",")}, reverse=True)
     except ValueError: raise ValueError(f"keep is {keep!r}; give whole numbers with commas between them, such as 11,49, or all") from None
     device = device or ("cuda" if torch.cuda.is_available() else "cpu"); net = net.to(device)
     asked = {"model": str(model), "order": order, "source": source, "split": split, "images": len(images), "set": images.identity(), "places": places, "keep": keep, "precision": precision, "seed": seed, "weights": fingerprint(*net.state_dict().values())}
-    out = Path(out) if out else Path(model)/"-".join([Path(order).stem, Path(source).name, split, *([f"{limit} images"] if limit else []), *([f"keep {keep}"] if keep != "all" else []), *(["places"] if places else [])]).replace(" ", "-")
-    if (out/"accuracy.json").is_file() and (differ := [k for k, v in json.loads((out/"accuracy.json").read_text()).items() if k in asked and v != asked[k]]): raise ValueError(f"{out} holds answers with another {differ[0]}: use another --out, or remove that folder")
-    orders = _orders_of(order, images, net, out/"orders", comae, full, True)
+    out = _folder_for(out, asked, limit); orders = _orders_of(order, images, net, out/"orders", comae, full, True)
     def classify(x, o, k):
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"): return net(blank(x) if places else x, o, k)
     classify.n_tokens = net.n_tokens

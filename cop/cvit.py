@@ -63,7 +63,7 @@ def label_order(
         bar.update()
     return torch.tensor(chosen + left)
 
-# %% ../nbs/10_cvit.ipynb #5a2cdf38
+# %% ../nbs/10_cvit.ipynb #1fa4e51e
 IMAGE_ORDERS = ("variance", "variance_coverage", "pagerank", "reversed", "coverage", "surprisal", "pointwise", "attention")
 ORDERS = ("random", "centre", "halton", "label", *IMAGE_ORDERS)
 _NEEDS = {"label": "sparse", "attention": "vit", **dict.fromkeys(("pagerank", "reversed", "coverage"), "comae"), **dict.fromkeys(("surprisal", "pointwise"), "estimator")}
@@ -93,7 +93,7 @@ def load_order(
     "Read an order. Raises FileNotFoundError or ValueError with one line."
     if not Path(path).is_file(): raise FileNotFoundError(f"there is no order at {path}")
     try: about = dict(json.loads(Path(path).read_text())); order = check_order(torch.tensor([about.pop("order")]))[0]
-    except (ValueError, KeyError, TypeError, AttributeError) as e: raise ValueError(f"{path} is damaged, or holds no order ({e})") from e
+    except (ValueError, KeyError, TypeError) as e: raise ValueError(f"{path} is damaged, or holds no order ({e})") from e
     return order, about
 
 def _label_source(path:Path, sparse:tuple[SparseViT,ImageSet], progress:bool) -> OrderSource:

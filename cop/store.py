@@ -195,17 +195,17 @@ class OrderSource:
         if len(order) != len(images): raise ValueError(f"there are {len(images)} images and {len(order)} orders; give an index, or an order, for each")
         return order.to(images.device)
 
-# %% ../nbs/06_store.ipynb #f976641b
+# %% ../nbs/06_store.ipynb #c335e873
 def check(self:OrderSource,
-    images:ImageSet, # training images
+    images:ImageSet, # that are to be learned from, or asked about
     n_tokens:int, # N of the model
 )->None:
     "Raise a ValueError unless there is an order of N patches for every image."
     if isinstance(self.source, OrderStore):
         folder, made_for = self.source.folder, self.source.manifest["configuration"].get("set")
+        ours, theirs = ([Path(f).name for f in files or ()] for files in (images.files, self.source.files()))
         if len(self.source) != len(images): raise ValueError(f"there are {len(images):,} images in {images.name} and {len(self.source):,} orders in {folder}; order the same split, all of it")
-        other_files = bool(images.files and self.source.files()) and [Path(f).name for f in images.files] != [Path(f).name for f in self.source.files()]
-        if other_files or made_for not in (None, images.identity()): raise ValueError(f"the orders in {folder} were made for other images than those of {images.name}; order these into another folder")
+        if (ours and theirs and ours != theirs) or made_for not in (None, images.identity()): raise ValueError(f"the orders in {folder} were made for other images than those of {images.name}; order these into another folder")
     if (got := self(images.images([0])[0], torch.zeros(1).long()).shape[1]) != n_tokens: raise ValueError(f"the orders are of {got} patches, the model has {n_tokens} tokens")
 
 def identity(self:OrderSource) -> str: # what a resumed training must have in common

@@ -113,12 +113,15 @@ class SparseViT(Pretrained):
         if self._hub_mixin_config is None: raise ValueError("a model that was handed over cannot be saved by name; make it with SparseViT(timm's name, arguments)")
         return super().save_pretrained(path, **how)
 
-# %% ../nbs/10_vit.ipynb #5411958c
+# %% ../nbs/10_vit.ipynb #6eb5e581
+def _kind(value) -> torch.dtype|str: # what messages call it
+    return value.dtype if isinstance(value, Tensor) else f"a {type(value).__name__}"
+
 def grid_of(self:SparseViT,
     images:Tensor, # (B, C, H, W)
 )->tuple[int,int]: # rows, columns
     "The grid of some images. Raises ValueError if the model does not take them."
-    kind = images.dtype if isinstance(images, Tensor) else f"a {type(images).__name__}"
+    kind = _kind(images)
     if kind != torch.uint8 and not getattr(kind, "is_floating_point", False): raise ValueError(f"images are {kind}; pass a tensor, uint8, or float in the range that the timm model takes")
     (c, h, w), embed = images.shape[1:] if images.ndim == 4 else (0, 0, 0), self.model.patch_embed
     if c != self.channels: raise ValueError(f"images are {tuple(images.shape)}; the model takes (batch, {self.channels}, height, width)")
@@ -133,8 +136,8 @@ def normalise(self:SparseViT,
     return (images.to(self.mean.dtype)/255 - self.mean)/self.std if images.dtype == torch.uint8 else images
 
 def _places(images:Tensor, grid:tuple[int,int], order:Tensor, keep:int|float|None) -> Tensor: # (B, K)
-    h, w = grid; kind = order.dtype if isinstance(order, Tensor) else f"a {type(order).__name__}"
-    if kind not in (torch.int64, torch.int32): raise ValueError(f"the order is {kind}; it must be a tensor of patch numbers, int64") # that none stands twice is not checked here: it would wait for the device
+    h, w = grid
+    if _kind(order) not in (torch.int64, torch.int32): raise ValueError(f"the order is {_kind(order)}; it must be a tensor of patch numbers, int64") # that none stands twice is not checked here: it would wait for the device
     if order.shape[-1] != h*w or order.ndim > 2 or (order.ndim == 2 and len(order) != len(images)): raise ValueError(f"the order is {tuple(order.shape)}, of {len(images)} images of {h} × {w} = {h*w} patches; give ({h*w},) or ({len(images)}, {h*w})")
     return order[..., :h*w if keep is None else keep_count(keep, h*w)].expand(len(images), -1)
 
