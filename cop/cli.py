@@ -37,7 +37,7 @@ def one_line(
     "What to print for an error, with options as one types them."
     if isinstance(error, OSError) and error.strerror: return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     line = (str(error).strip() or type(error).__name__).splitlines()[0].replace("pass resume=True", "leave out --no-resume")
-    for python, typed in ((r"\b(comae|receiver)=\(network, its tokenizer\)", r"--\1 and its folder"), ("pass weights=its path, or use classifier_extractor", "pass --extractor its path, or a classifier's folder")): line = re.sub(python, typed, line)
+    for python, typed in ((r"\b(comae|receiver)=\(network, its tokenizer\)", r"--\1 and its folder"), ("pass weights=its path, or use classifier_extractor", "pass --extractor its path, or a classifier's folder"), (r"(holds an? \w+, not an? \w+): load it with \w+\.from_pretrained", r"\1: give another folder")): line = re.sub(python, typed, line)
     return re.sub(r"\b(image_size|root|split)= ?", r"--\1 ", re.sub(r"\b(skip_errors|download)=True", r"--\1", line))
 
 def one_line_errors(

@@ -31,17 +31,18 @@ def _trained(model:str|None) -> SparseViT:
     if not (folder/"config.json").is_file(): raise FileNotFoundError(f"{model} holds no finished run of cop_train_vit: let its command end, or train one with cop_train_vit --source … --out {model}")
     return SparseViT.from_pretrained(folder)
 
-def _same_classes(model:str, images:ImageSet) -> None:
-    "ValueError if a run has written down other classes than those of the images."
-    path = Path(model)/"classes.json"; known = json.loads(path.read_text()) if path.is_file() else images.classes
-    if known != images.classes: raise ValueError(f"the model in {model} was trained on the classes {', '.join(known)}; {images.name} has {', '.join(images.classes) or 'none'}: name its --source")
+def _task(model:str, images:ImageSet) -> dict: # classes, and whether the model was shown places alone
+    "What a run has written down of its task; ValueError if its classes are others than those of the images."
+    path = Path(model)/"task.json"; task = json.loads(path.read_text()) if path.is_file() else {"classes": images.classes, "places": False}
+    if task["classes"] != images.classes: raise ValueError(f"the model in {model} was trained on the classes {', '.join(task['classes'])}; {images.name} has {', '.join(images.classes) or 'none'}: name its --source")
+    return task
 
 def _vit_of(model:str|None, images:ImageSet, arguments:str="{}", patch_size:int|None=None, pretrained:bool=False, gather_pixels:bool=False) -> SparseViT:
     "The model of a run, or one of timm's for some images."
     if not model: raise ValueError("--model is missing: give timm's name of a model, or the folder of a run of cop_train_vit")
     if Path(model).is_dir() or "/" in model:
         if patch_size or pretrained or arguments != "{}" or gather_pixels: raise ValueError(f"{model} is the folder of a run, whose model is as it is: leave --patch_size, --pretrained, --arguments and --gather_pixels out")
-        _same_classes(model, images)
+        _task(model, images)
         return _trained(model)
     try: more = json.loads(arguments)
     except json.JSONDecodeError as e: raise ValueError(f"--arguments are no JSON ({e}); write them as '{{\"depth\": 6}}'") from e
@@ -66,11 +67,11 @@ def _orders_of(order:str, images:ImageSet, net:SparseViT, folder:Path, comae:str
     return make_orders(order, images, net.patch_size, net.grid, folder, pair, None, vit, sparse, progress)
 
 # %% ../nbs/13_cli_vit.ipynb #0a7fa146
-def _how_to_ask(out:str, order:str, places:bool, **options) -> str:
+def _how_to_ask(out:str, order:str, **options) -> str:
     "The command that asks a trained model along the same order."
     if (Path(order)/"manifest.json").is_file(): along = "… (cop_order's for the held-out images)"
     else: along = {"all": "random", "label": f"{out}/orders/label.json"}.get(order, order)
-    return f"cop_eval_vit --model {out}" + "".join(f" --{k} {v}" for k, v in {**options, "order": along}.items() if v) + " --places"*places
+    return f"cop_eval_vit --model {out}" + "".join(f" --{k} {v}" for k, v in {**options, "order": along}.items() if v)
 
 # %% ../nbs/13_cli_vit.ipynb #0a95d4bf
 @call_parse
@@ -126,8 +127,8 @@ def train_vit(
     with state.main_process_first(): orders = None if order == "all" else _orders_of(order, images, net, Path(out)/"orders", comae, full, state.is_main_process, loose, label_images, True)
     _vit.train_vit(net, images, out, orders, training, "none" if order == "all" else schedule, Augment(flip, pad, scale), label_smoothing, not places, trivial_augment if trivial else None, resume=resume)
     if state.is_main_process:
-        (Path(out)/"classes.json").write_text(json.dumps(images.classes) + "\n")
-        print(f"{out}: ask it with " + _how_to_ask(out, order, places, source=source, image_size=image_size, root=root, comae=comae, full=full))
+        (Path(out)/"task.json").write_text(json.dumps({"classes": images.classes, "places": places}) + "\n")
+        print(f"{out}: ask it with " + _how_to_ask(out, order, source=source, image_size=image_size, root=root, comae=comae, full=full))
 
 # %% ../nbs/13_cli_vit.ipynb #ea871ca8
 def _summary(answers:Answers, net:SparseViT, shape:tuple[int,int,int], about:dict) -> dict:
@@ -151,7 +152,7 @@ def _table(result:dict) -> str:
 # %% ../nbs/13_cli_vit.ipynb #6b7af9bb
 def _folder_for(out:str|None, asked:dict, limit:int|None) -> Path:
     "Where the answers to a question go; ValueError if those to another one are there."
-    parts = [Path(asked["order"]).stem, Path(asked["source"]).name, asked["split"], f"{limit}-images" if limit else "", f"keep-{asked['keep']}" if asked["keep"] != "all" else "", "places" if asked["places"] else ""]
+    parts = [Path(asked["order"]).stem, Path(asked["source"]).name, asked["split"], f"{limit}-images" if limit else "", f"keep-{asked['keep']}" if asked["keep"] != "all" else ""]
     folder = Path(out) if out else Path(asked["model"])/"-".join(p.replace(" ", "-") for p in parts if p)
     there = json.loads((folder/"accuracy.json").read_text()) if (folder/"accuracy.json").is_file() else {}
     if differ := [k for k, v in there.items() if k in asked and v != asked[k]]: raise ValueError(f"{folder} holds answers with another {differ[0]}: use another --out, or remove that folder")
@@ -173,7 +174,6 @@ def eval_vit(
     skip_errors:bool=False, # files: leave out those that cannot be read
     limit:int|None=None, # ask about so many images at most, evenly spaced
     keep:str="all", # numbers of patches to ask with: all distinct ones of 0 … 99 % masked, or some with commas between them, such as 11,49
-    places:bool=False, # every pixel grey, for a model that was trained so
     batch:int=256, # images asked at once
     precision:str="no", # no (float32) or bf16 (autocast to bfloat16)
     device:str|None=None, # cpu, cuda, mps (default: cuda if there is one, else cpu)
@@ -184,7 +184,7 @@ def eval_vit(
     split = split or ("val" if source == "imagenet" else "test")
     net = _trained(model); images = load_images(source, split, root, image_size=image_size, mode="L" if net.channels == 1 else "RGB", skip_errors=skip_errors)
     if limit is not None: images = images.spread(limit)
-    images.check_labels(); _same_classes(model, images); images.check_labels(net.classes)
+    images.check_labels(); places = _task(model, images)["places"]; images.check_labels(net.classes)
     try: keeps = None if keep == "all" else sorted({int(k) for k in keep.split(",")}, reverse=True)
     except ValueError: raise ValueError(f"keep is {keep!r}; give whole numbers with commas between them, such as 11,49, or all") from None
     device = device or ("cuda" if torch.cuda.is_available() else "cpu"); net = net.to(device)
