@@ -209,8 +209,8 @@ def check(self:OrderSource,
     if (got := self(images.images([0])[0], torch.zeros(1).long()).shape[1]) != n_tokens: raise ValueError(f"the orders are of {got} patches, the model has {n_tokens} tokens")
 
 def identity(self:OrderSource) -> str: # what a resumed training must have in common
-    "A few digits that stand for a source's orders."
-    return self.track if callable(self.source) else fingerprint(self.source.orders() if isinstance(self.source, OrderStore) else self.source)
+    "A few digits that stand for a source's orders; of a function, its own `identity`, if it has one."
+    return getattr(self.source, "identity", self.track) if callable(self.source) else fingerprint(self.source.orders() if isinstance(self.source, OrderStore) else self.source)
 
 OrderSource.check, OrderSource.identity = check, identity
 
