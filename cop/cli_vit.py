@@ -11,10 +11,11 @@ from pathlib import Path
 import torch
 from fastcore.script import call_parse
 from .accuracy import Answers, accuracy_curve, accuracy_interval, ask, auc, calibration_error, count_macs, distinct_keeps, knee
-from .cli import _load_run, _processes, _training_images, one_line_errors
+from .cli import load_ranker, _load_run, _processes, _training_images, one_line_errors
 from .comae import CoMAE
 from .cvit import load_order, make_orders
 from .data import ImageSet, load_images
+from .live import live_orders, same_patches
 from .order import random_order
 from .store import OrderSource, OrderStore
 from .training import TrainingConfig, fingerprint
@@ -22,7 +23,7 @@ from .vit import Augment, SparseViT, blank, kept_tokens, trivial_augment
 from . import vit as _vit
 
 # %% ../nbs/13_cli_vit.ipynb #630f761f
-NAMED = ("random", "centre", "halton", "label", "variance", "variance_coverage", "attention", "pagerank", "reversed", "coverage") # of `cop.cvit.ORDERS`
+NAMED = ("random", "centre", "halton", "label", "variance", "variance_coverage", "attention", "pagerank", "reversed", "coverage", "ranker") # of `cop.cvit.ORDERS`, and a ranker, live
 
 def _trained(model:str|None) -> SparseViT:
     "The model of a run; one line if there is none."
@@ -51,7 +52,7 @@ def _vit_of(model:str|None, images:ImageSet, arguments:str="{}", patch_size:int|
     return SparseViT(model, {**size, **more}, gather_pixels)
 
 # %% ../nbs/13_cli_vit.ipynb #42a3e9ce
-def _orders_of(order:str, images:ImageSet, net:SparseViT, folder:Path, comae:str|None, full:str|None, progress:bool, loose:str|None=None, label_images:int=1000, training:bool=False) -> OrderSource|None: # None: random
+def _orders_of(order:str, images:ImageSet, net:SparseViT, folder:Path, comae:str|None, full:str|None, progress:bool, loose:str|None=None, label_images:int=1000, ranker:str|None=None, training:bool=False) -> OrderSource|None: # None: random
     "The orders of some images, by name or from a store; ValueError if there are none."
     if (Path(order)/"manifest.json").is_file():
         source = OrderSource(OrderStore(order)); source.check(images, net.n_tokens)
@@ -59,6 +60,10 @@ def _orders_of(order:str, images:ImageSet, net:SparseViT, folder:Path, comae:str
     if order.endswith(".json"): return OrderSource(load_order(order)[0])
     if order not in NAMED: raise ValueError(f"there is no order {order!r}; choose {'all, ' if training else ''}{', '.join(n for n in NAMED if n != 'label' or training)}, the folder of a run of cop_order, or the .json file of an order")
     if order == "label" and not loose: raise ValueError("the order label is chosen when a model is trained, with --loose, the folder of a model that was trained with --order random; afterwards it is a file, orders/label.json in the folder of that run")
+    if order == "ranker":
+        if not ranker: raise ValueError("the order ranker needs --ranker, the folder of a run of cop_train_ranker")
+        one = load_ranker(ranker)[0]; same_patches(one, net.grid, net.patch_size)
+        return live_orders(one)
     graph, where = order in ("pagerank", "reversed", "coverage"), net.mean.device
     if graph and not comae: raise ValueError(f"the order {order} needs --comae, the folder of a run of cop_train_comae")
     pair = tuple(m.to(where) for m in _load_run(comae, CoMAE)[:2]) if graph else None
@@ -78,13 +83,14 @@ def _how_to_ask(out:str, order:str, **options) -> str:
 @one_line_errors
 def train_vit(
     model:str="vit_tiny_patch16_224", # timm's name of a model, or the folder of a run of this command, to be trained on
-    order:str="all", # all (every patch in every step), random (the control), centre, halton, label (one order for all images, chosen for their classes), variance, variance_coverage, attention, pagerank, reversed, coverage, the folder of a run of cop_order, or the .json file of an order
+    order:str="all", # all (every patch in every step), random (the control), centre, halton, label (one order for all images, chosen for their classes), variance, variance_coverage, attention, pagerank, reversed, coverage, ranker (live, of the images as they are cut and mirrored), the folder of a run of cop_order, or the .json file of an order
     source:str="fashion-mnist-10k", # fashion-mnist-10k, fashion-mnist, cifar10, imagenet, or a folder with a folder of images for each class
     out:str="runs/vit", # folder of the run: model/ (averaged weights), model-raw/ (the last ones), orders/, metrics.jsonl, checkpoints/
     arguments:str="{}", # of a model by name: more arguments of timm.create_model, as JSON: '{"embed_dim": 96, "depth": 6, "num_heads": 3}'
     patch_size:int|None=None, # pixels, of a model by name (default: the model's own, 16 for most)
     pretrained:bool=False, # start a model by name from timm's weights, which are fetched once
     comae:str|None=None, # folder of a run of cop_train_comae, for pagerank, reversed and coverage; its patches must be the model's
+    ranker:str|None=None, # folder of a run of cop_train_ranker, for ranker; its patches must be the model's
     full:str|None=None, # folder of a full model, for attention (default: the model itself)
     loose:str|None=None, # folder of a model that was trained with --order random, for label
     label_images:int=1000, # training images that the label's order is chosen on; it takes minutes
@@ -124,11 +130,11 @@ def train_vit(
     if order != "all" and trivial: raise ValueError("--trivial moves pixels about, so an order could not follow: leave it out, or train with --order all")
     if order == "all" and places: raise ValueError("--places shows nothing but which patches were chosen: pass an --order")
     state = _processes(); net = net.to(state.device)
-    with state.main_process_first(): orders = None if order == "all" else _orders_of(order, images, net, Path(out)/"orders", comae, full, state.is_main_process, loose, label_images, True)
+    with state.main_process_first(): orders = None if order == "all" else _orders_of(order, images, net, Path(out)/"orders", comae, full, state.is_main_process, loose, label_images, ranker, True)
     _vit.train_vit(net, images, out, orders, training, "none" if order == "all" else schedule, Augment(flip, pad, scale), label_smoothing, not places, trivial_augment if trivial else None, resume=resume)
     if state.is_main_process:
         (Path(out)/"task.json").write_text(json.dumps({"classes": images.classes, "places": places}) + "\n")
-        print(f"{out}: ask it with " + _how_to_ask(out, order, source=source, image_size=image_size, root=root, comae=comae, full=full))
+        print(f"{out}: ask it with " + _how_to_ask(out, order, source=source, image_size=image_size, root=root, comae=comae, ranker=ranker, full=full))
 
 # %% ../nbs/13_cli_vit.ipynb #ea871ca8
 def _summary(answers:Answers, net:SparseViT, shape:tuple[int,int,int], about:dict) -> dict:
@@ -163,10 +169,11 @@ def _folder_for(out:str|None, asked:dict, limit:int|None) -> Path:
 @one_line_errors
 def eval_vit(
     model:str|None=None, # folder of a run of cop_train_vit
-    order:str="random", # random, centre, halton, variance, variance_coverage, attention, pagerank, reversed, coverage, the folder of a run of cop_order, or the .json file of an order (label: orders/label.json in the folder of the run)
+    order:str="random", # random, centre, halton, variance, variance_coverage, attention, pagerank, reversed, coverage, ranker, the folder of a run of cop_order, or the .json file of an order (label: orders/label.json in the folder of the run)
     source:str="fashion-mnist-10k", # fashion-mnist-10k, fashion-mnist, cifar10, imagenet, or a folder with a folder of images for each class
     out:str|None=None, # folder for answers.safetensors, accuracy.json and the images' orders (default: a folder in the model's, named by what is asked)
     comae:str|None=None, # folder of a run of cop_train_comae, for pagerank, reversed and coverage
+    ranker:str|None=None, # folder of a run of cop_train_ranker, for ranker
     full:str|None=None, # folder of a full model, for attention (default: the model itself)
     split:str|None=None, # part of the source (default: test; imagenet: val)
     root:str|None=None, # folder of torchvision's sets (default: data/cache of the checkout)
@@ -189,7 +196,7 @@ def eval_vit(
     except ValueError: raise ValueError(f"keep is {keep!r}; give whole numbers with commas between them, such as 11,49, or all") from None
     device = device or ("cuda" if torch.cuda.is_available() else "cpu"); net = net.to(device)
     asked = {"model": str(model), "order": order, "source": source, "split": split, "images": len(images), "set": images.identity(), "places": places, "keep": keep, "precision": precision, "seed": seed, "weights": fingerprint(*net.state_dict().values())}
-    out = _folder_for(out, asked, limit); orders = _orders_of(order, images, net, out/"orders", comae, full, True)
+    out = _folder_for(out, asked, limit); orders = _orders_of(order, images, net, out/"orders", comae, full, True, ranker=ranker)
     def classify(x, o, k):
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"): return net(blank(x) if places else x, o, k)
     classify.n_tokens = net.n_tokens
