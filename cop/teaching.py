@@ -222,11 +222,13 @@ def hide(
     gone = torch.zeros(b, grid[0]*grid[1], dtype=torch.bool, device=images.device).scatter(1, targets, True).view(b, 1, *grid)
     return images.masked_fill(gone.repeat_interleave(patch_size, 2).repeat_interleave(patch_size, 3), 128)
 
+class _Temperature(nn.Module): # what is left of an encoder
+    def __init__(self, log_temperature:nn.Parameter): super().__init__(); self.log_temperature = log_temperature
+
 class Reconstruction(nn.Module):
     "The half of a CoMAE that reconstructs, with a ranker's edges in place of the other half's weights."
     def __init__(self, comae:CoMAE): # its encoder is left out
-        super().__init__(); self.comae = comae
-        comae.encoder.blocks, comae.encoder.embed, comae.encoder.head, comae.encoder.norm, comae.encoder.target, comae.encoder.first = nn.ModuleList(), None, None, None, None, None # the temperature stays
+        super().__init__(); self.comae = comae; comae.encoder = _Temperature(comae.encoder.log_temperature)
 
     def forward(self, r:Ranking, tokens:Tensor, targets:Tensor, noise:Tensor) -> dict: # (B, N, D), (B, M), (B, M, N − 1, D) → scalars
         w = r.share.gather(1, targets[..., None].expand(-1, -1, tokens.shape[1]))
@@ -242,7 +244,7 @@ def reconstruction_lesson(
     "A CoMAE whose edges come from one pass for all targets."
     torch.manual_seed(hash_keys(seed, 71).item() % 2**31)
     partner = Reconstruction(CoMAE(tokenizer.grid, tokenizer.dim, encoder_width=4, encoder_depth=1, encoder_heads=1, **(comae or {})))
-    patch_size = next(iter({images[0]["image"].shape[i]//tokenizer.grid[i - 1] for i in (1, 2)})); settings = str(sorted({**(comae or {}), "hidden": hidden, "seed": seed}.items()))
+    patch_size = images[0]["image"].shape[1]//tokenizer.grid[0]; settings = str(sorted({**(comae or {}), "hidden": hidden, "seed": seed}.items()))
     def loss(model, batch:dict) -> tuple[Tensor, dict]:
         inner = getattr(model, "module", model).partner.comae; keys, x = batch["key"], batch["image"]
         tokens = tokenizer.to(x.device).encode(x); targets = keyed_permutation(keys, inner.n_tokens)[:, :inner.targets]

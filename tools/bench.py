@@ -3,7 +3,7 @@
     python tools/bench.py [--out runs/bench.json] [--quick] [--threads N]
 
 Each line is a ratio of two times measured in turn in this run, each the best of several (MAR-B: one call each); results are compared.
-With a GPU, dependencies, MAR-B and ViTs are measured there too. Writes everything, with hardware and versions, as JSON.
+With a GPU, dependencies, MAR-B, ViTs and ranked ViTs are measured there too. Writes everything, with hardware and versions, as JSON.
 """
 import argparse, json, os, platform, resource, sys, tempfile, time
 from functools import partial
@@ -216,6 +216,33 @@ def bench_rankers(rounds, device, dtype):
         stock, *times = best_times([lambda: vit(images), *rankers.values()], max(1, rounds//2), device, 120)
     return [dict(name=f"ranking {batch} images of 256 pixels on {device} by {name}: the stock ViT-B/16 against it", plain=stock, ours=t, goal=0., share_of_vit=t/stock) for name, t in zip(rankers, times)]
 
+def bench_ranked(rounds, device="cpu"):
+    "Pixels in, label out: a ranker and 22 % of a ViT-B/16 at 224 pixels against the stock model; what ranking, decoding its order and decoding JPEGs cost; the ranker against CoMAE at 256."
+    from torchvision.io import decode_jpeg, encode_jpeg
+    from cop.comae import CoMAE
+    from cop.live import RankedViT
+    from cop.ranker import RANKINGS, Ranker
+    from cop.tokens import KL16
+    from cop.vit import SparseViT
+    batch, dtype = 64 if device == "cpu" else 256, torch.bfloat16 if device == "cuda" else torch.float32
+    batch, rounds = (8, 1) if rounds < 3 else (batch, 3)
+    torch.manual_seed(0)
+    vit, ranker = SparseViT("vit_base_patch16_224", dict(num_classes=1000), gather_pixels=True).to(device, dtype).eval(), Ranker(224, 16).to(device, dtype).eval()
+    noise = torch.nn.functional.interpolate(torch.rand(batch, 3, 28, 28), 224, mode="bicubic").mul(255).clamp(0, 255).byte() # smooth, as photographs are
+    files, images = [encode_jpeg(x) for x in noise], noise.to(device)
+    decode = lambda: torch.stack([decode_jpeg(f) for f in files]).to(device)
+    both = {m: RankedViT(ranker, vit, m) for m in RANKINGS}
+    with torch.inference_mode():
+        ways = {**{f"ranked by {m}, with 22% of the patches": partial(both[m], images, .22) for m in RANKINGS}, **{f"the ranker's order by {m} alone": partial(ranker.order, images, m) for m in RANKINGS}, "the ranker's pass alone": lambda: ranker(images)}
+        stock, loaded, ranked, *times = best_times([lambda: vit(images), lambda: vit(decode()), lambda: both["score"](decode(), .22), *ways.values()], rounds, device, 240)
+    where = f"batch {batch}, {str(dtype)[6:]}, on {device}"; goals = {"ranked by score, with 22% of the patches": 3.}
+    found = [dict(name=f"ViT-B/16 at 224 pixels, {where}: {name} against the stock model", plain=stock, ours=t, goal=goals.get(name, 0.), images_per_second=batch/t, share_of_vit=t/stock) for name, t in zip(ways, times)]
+    found.append(dict(name=f"ViT-B/16 at 224 pixels, {where}: from JPEG files, ranked by score, with 22% of the patches against the stock model", plain=loaded, ours=ranked, goal=0., images_per_second=batch/ranked))
+    few = 4 if device == "cpu" else 32; wide = torch.randint(256, (few, 3, 256, 256), dtype=torch.uint8).to(device)
+    vae, comae, one = KL16().to(device, dtype).eval(), CoMAE((16, 16), 16, encoder_width=64, encoder_depth=12, decoder_width=64, decoder_depth=1).to(device, dtype).eval(), Ranker(256, 16).to(device, dtype).eval()
+    with torch.inference_mode(): path, ours = best_times([lambda: comae.dependencies(vae.encode(wide).to(dtype)), lambda: one.order(wide)], max(1, rounds//2), device, 120)
+    return found + [dict(name=f"ordering {few} images of 256 pixels on {device}: the ranker against KL-16 and CoMAE", plain=path, ours=ours, goal=100., images_per_second=few/ours)]
+
 def hardware():
     "What the times depend on."
     cpu = platform.processor()
@@ -225,7 +252,7 @@ def hardware():
                 threads=torch.get_num_threads(), gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
                 python=platform.python_version(), torch=torch.__version__, numpy=np.__version__, networkx=nx.__version__)
 
-TASKS = dict(pagerank=bench_pagerank, coverage=bench_coverage, dependencies=bench_dependencies, mar=bench_mar, vit=bench_vit)
+TASKS = dict(pagerank=bench_pagerank, coverage=bench_coverage, dependencies=bench_dependencies, mar=bench_mar, vit=bench_vit, ranked=bench_ranked)
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -241,7 +268,7 @@ def main():
     here = hardware()
     print(", ".join(f"{k} {v}" for k, v in here.items()), flush=True)
     tasks = [TASKS[args.only]] if args.only else [*TASKS.values()]
-    if torch.cuda.is_available(): tasks = [partial(t, device="cuda") for t in tasks if t in (bench_dependencies, bench_mar, bench_vit)] + (tasks if not args.gpu else [])
+    if torch.cuda.is_available(): tasks = [partial(t, device="cuda") for t in tasks if t in (bench_dependencies, bench_mar, bench_vit, bench_ranked)] + (tasks if not args.gpu else [])
     elif args.gpu: parser.error("there is no GPU that PyTorch can use here")
     results = []
     for task in tasks:
