@@ -172,6 +172,7 @@ def order(
     root:str|None=None, # folder of torchvision's sets (default: data/cache of the checkout)
     image_size:int|None=None, # files: resize and centre-crop to this many pixels
     skip_errors:bool=False, # files: leave out and count those that cannot be read
+    grey:bool=False, # files, with a ranker that was taught so: read them as grey images
     limit:int|None=None, # order only so many images, the first
     batch:int=8, # images decoded and ordered at once
     chunk:int|None=None, # (image, target) sequences that CoMAE runs at once (default: about 0.5 MiB of states on a CPU)
@@ -191,11 +192,11 @@ def order(
     else: net, tokenizer, digest = _load_run(model)
     named = not Path(source).is_dir()
     images = load_images(source, split or ("val" if source == "imagenet" else "test" if named else "all"), root, image_size=image_size,
-                         mode="L" if tokenizer and tokenizer.channels == 1 else "RGB", skip_errors=skip_errors)
+                         mode="L" if grey or (tokenizer and tokenizer.channels == 1) else "RGB", skip_errors=skip_errors)
     if tokenizer: _check_size(images, tokenizer, model)
     grid = tuple(tokenizer.grid) if tokenizer else patch_grid(*images[0]["image"].shape[1:], net.patch_size)
     device, n = device or ("cuda" if torch.cuda.is_available() else "cpu"), min(limit or len(images), len(images))
-    store = OrderStore.create(out, grid, TRACKS.get(method, "sender"), {"method": method, "source": images.name, "set": images.identity(), "image_size": image_size, "weights": digest, "seed": seed})
+    store = OrderStore.create(out, grid, TRACKS.get(method, "sender"), {"method": method, "source": images.name, "set": images.identity(), "image_size": image_size, "weights": digest, "seed": seed, **({"grey": True} if grey else {})})
     if images.files and (store.files() or []) != images.files[:len(store)]: raise ValueError(f"{out} holds orders of other files than those in {source}: use another --out")
     net, tokenizer = net.to(device), tokenizer and tokenizer.to(device)
     store.fill(images, lambda ims, i: order_batch(ims.to(device), i, method, net, tokenizer, chunk, seed), n, batch, shard_size, name=method)

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from fastcore.script import call_parse
 from .cli import _check_size, _load_run, _processes, _training_images, one_line_errors
-from .cli_vit import _trained
+from .cli_vit import _task, _trained
 from .comae import CoMAE
 from .data import ImageSet, evenly_spaced
 from .live import label_lesson
@@ -27,24 +27,27 @@ LESSONS = ("pointwise", "comae", "reconstruction", "label")
 
 def _mixture_teacher(images:ImageSet, patch_size:int, components:int, mixture:int): # the teacher, what tells it from others, its grid
     "A mixture fitted on training images, asked about pairs of patches."
-    some = images.images(evenly_spaced(len(images), 10_000))[0]
-    pca = PCAPatches.fit(some[:5000], components, patch_size, whiten=False); estimator = MixtureTokens.fit(pca.encode(some), components=mixture)
+    some = images.images(evenly_spaced(len(images), min(10_000, max(64, 2**26//images[0]["image"].numel()))))[0]
+    if not 1 <= mixture <= len(some)//2: raise ValueError(f"mixture is {mixture}; for {len(some)} images it lies between 1 and {len(some)//2}")
+    pca = PCAPatches.fit(some[::2], components, patch_size, whiten=False); estimator = MixtureTokens.fit(torch.cat([pca.encode(x) for x in some.split(256)]), components=mixture)
     return pointwise_teacher(estimator, pca), fingerprint(*(v for v in vars(estimator).values() if isinstance(v, torch.Tensor))), tuple(pca.grid)
 
-def _lesson_of(lesson:str, images:ImageSet, out:Path, training:TrainingConfig, comae:str|None, vit:str|None, method:str|None, patch_size:int, components:int, mixture:int, fields:dict, progress:bool) -> tuple[Lesson,dict]: # and the ranker's fields
+def _lesson_of(lesson:str, images:ImageSet, out:Path, training:TrainingConfig, comae:str|None, vit:str|None, method:str|None, patch_size:int, components:int, mixture:int, fields:dict, device:torch.device, progress:bool) -> tuple[Lesson,dict]: # and the ranker's fields
     "A lesson by name; one line if what it needs is missing, before a teacher is asked."
     if lesson not in LESSONS: raise ValueError(f"there is no lesson {lesson!r}; choose {', '.join(LESSONS)}")
+    if method and lesson in ("label", "reconstruction"): raise ValueError(f"the lesson {lesson} reads no order from a teacher's graph: leave --method out")
     method = method or {"comae": "pagerank"}.get(lesson, "coverage")
     if method not in METHODS: raise ValueError(f"there is no method {method!r}; choose {', '.join(METHODS)}")
     def fit(patch_size:int) -> dict: Ranker(**fields, patch_size=patch_size); return {**fields, "patch_size": patch_size} # one line if there can be no such network
     if lesson == "label":
         if not vit: raise ValueError("the lesson label needs --vit, the folder of a run of cop_train_vit, best one with --order random")
-        net = _trained(vit)
+        images.check_labels(); net = _trained(vit); net.grid_of(images.images([0])[0])
+        if _task(vit, images)["places"]: raise ValueError(f"the model in {vit} has never seen a pixel (--places), so it cannot say which are needed")
         return label_lesson(images, net, training), fit(net.patch_size)
     if lesson == "reconstruction": return reconstruction_lesson(images, PCAPatches.fit(images.images(evenly_spaced(len(images), 5000))[0], components, patch_size), seed=training.seed), fit(patch_size)
     if lesson == "comae":
         if not comae: raise ValueError("the lesson comae needs --comae, the folder of a run of cop_train_comae")
-        net, tokenizer, by = _load_run(comae); _check_size(images, tokenizer, comae); made = fit(tokenizer.patch_size); teacher, grid = comae_teacher(net, tokenizer), tuple(tokenizer.grid)
+        net, tokenizer, by = _load_run(comae); _check_size(images, tokenizer, comae); net, tokenizer = net.to(device), tokenizer.to(device); made = fit(tokenizer.patch_size); teacher, grid = comae_teacher(net, tokenizer), tuple(tokenizer.grid)
     else: made = fit(patch_size); teacher, by, grid = _mixture_teacher(images, patch_size, components, mixture)
     return graph_lesson(images, ask_teacher(images, teacher, out/"graphs", by, progress=progress), grid, method), made
 
@@ -91,6 +94,6 @@ def train_ranker(
                               log_every=log_every, checkpoint_every=checkpoint_every, max_minutes=max_minutes)
     images = _training_images(source, split, root, download, image_size, skip_errors, "L" if grey else "RGB"); state = _processes()
     fields = {"image_size": list(images[0]["image"].shape[1:]), "width": width, "depth": depth, "heads": heads, "edge_width": edge_width}
-    with state.main_process_first(): what, fields = _lesson_of(lesson, images, Path(out), training, comae, vit, method, patch_size, components, mixture, fields, state.is_main_process)
+    with state.main_process_first(): what, fields = _lesson_of(lesson, images, Path(out), training, comae, vit, method, patch_size, components, mixture, fields, state.device, state.is_main_process)
     _teaching.train_ranker(what, out, fields, training, flip, resume=resume)
-    if state.is_main_process: print(f"{out}: order images with cop_order --ranker {out} --source …" + (" --method pagerank (this lesson teaches a graph and no scores)" if lesson == "reconstruction" else ""))
+    if state.is_main_process: print(f"{out}: order images with cop_order --ranker {out} --source …")

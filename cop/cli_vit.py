@@ -195,7 +195,7 @@ def eval_vit(
     try: keeps = None if keep == "all" else sorted({int(k) for k in keep.split(",")}, reverse=True)
     except ValueError: raise ValueError(f"keep is {keep!r}; give whole numbers with commas between them, such as 11,49, or all") from None
     device = device or ("cuda" if torch.cuda.is_available() else "cpu"); net = net.to(device)
-    asked = {"model": str(model), "order": order, "source": source, "split": split, "images": len(images), "set": images.identity(), "places": places, "keep": keep, "precision": precision, "seed": seed, "weights": fingerprint(*net.state_dict().values())}
+    asked = {"model": str(model), "order": order, "source": source, "split": split, "images": len(images), "set": images.identity(), "places": places, "keep": keep, "precision": precision, "seed": seed, "weights": fingerprint(*net.state_dict().values()), "ranker": load_ranker(ranker)[1] if order == "ranker" and ranker else None}
     out = _folder_for(out, asked, limit); orders = _orders_of(order, images, net, out/"orders", comae, full, True, ranker=ranker)
     def classify(x, o, k):
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"): return net(blank(x) if places else x, o, k)

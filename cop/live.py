@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from .data import ImageSet
 from .dynamic import check_plain, masked_vit
-from .ranker import RANKINGS, Ranker, Ranking
+from .ranker import RANKINGS, Ranker, Ranking, full_precision
 from .store import OrderSource
 from .teaching import Lesson
 from .training import TrainingConfig, fingerprint
@@ -57,8 +57,9 @@ def live_orders(
 )->OrderSource: # sender track
     "Orders computed when they are asked for, of images as they are then: mirrored, cut, moved."
     if method not in RANKINGS: raise ValueError(f"there is no method {method!r}; choose {', '.join(RANKINGS)}")
-    def ask(images:Tensor) -> Tensor: return ranker.to(images.device).order(images, method)
-    ask.identity = f"ranker {fingerprint(*ranker.state_dict().values())}, {method}" # so that a training is not gone on with with another ranker
+    def ask(images:Tensor) -> Tensor:
+        with full_precision(images.device): return ranker.to(images.device).order(images, method) # the same in training and after it
+    ask.identity = f"ranker {fingerprint(*ranker.state_dict().values())}, {method}" # so that a training is not gone on with along another ranker's
     return OrderSource(ask, "sender")
 
 # %% ../nbs/10_live.ipynb #552b95e1
@@ -69,7 +70,7 @@ def top_mask(
 )->Tensor: # (B, N): 1 for the first K, else 0; its gradient is that of a soft choice
     "A hard choice of K patches with a straight-through gradient."
     keep = keep_count(keep, scores.shape[1])
-    if keep == scores.shape[1]: return torch.ones_like(scores)
+    if keep == scores.shape[1]: return torch.ones_like(scores) + 0*scores # no choice, and a gradient of 0
     best = scores.topk(keep + 1, dim=1); theta = best.values[:, -2:].mean(1, keepdim=True).detach()
     soft = ((scores - theta)/temperature).sigmoid()
     return torch.zeros_like(scores).scatter(1, best.indices[:, :keep], 1.) + soft - soft.detach()
@@ -97,4 +98,4 @@ def label_lesson(
         logits = model(batch["image"], batch["image"], keep)
         return F.cross_entropy(logits, batch["label"], label_smoothing=label_smoothing), {"accuracy": (logits.argmax(1) == batch["label"]).float().mean(), "kept": keep/vit.n_tokens}
     settings = {"temperature": temperature, "schedule": schedule, "label_smoothing": label_smoothing}
-    return Lesson(images, loss, {"lesson": f"label, {settings}", "classifier": fingerprint(*vit.parameters()), "set": images.identity()}, _Classifier(vit, temperature), vit.grid)
+    return Lesson(images, loss, {"lesson": f"label, {settings}", "classifier": fingerprint(*vit.parameters()), "set": images.identity()}, _Classifier(vit, temperature), vit.grid, unused=("own",))

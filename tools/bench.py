@@ -233,9 +233,11 @@ def bench_ranked(rounds, device="cpu"):
     decode = lambda: torch.stack([decode_jpeg(f) for f in files]).to(device)
     both = {m: RankedViT(ranker, vit, m) for m in RANKINGS}
     with torch.inference_mode():
+        apart = (both["score"](images[:2], .22) - vit(images[:2], ranker.order(images[:2]), .22)).abs().max().item()
+        assert apart < (.2 if device == "cuda" else 1e-4), f"ranked in one call and in two differ by {apart}"
         ways = {**{f"ranked by {m}, with 22% of the patches": partial(both[m], images, .22) for m in RANKINGS}, **{f"the ranker's order by {m} alone": partial(ranker.order, images, m) for m in RANKINGS}, "the ranker's pass alone": lambda: ranker(images)}
         stock, loaded, ranked, *times = best_times([lambda: vit(images), lambda: vit(decode()), lambda: both["score"](decode(), .22), *ways.values()], rounds, device, 240)
-    where = f"batch {batch}, {str(dtype)[6:]}, on {device}"; goals = {"ranked by score, with 22% of the patches": 3.}
+    where = f"batch {batch}, {str(dtype)[6:]}, random weights, on {device}"; goals = {"ranked by score, with 22% of the patches": 3.}
     found = [dict(name=f"ViT-B/16 at 224 pixels, {where}: {name} against the stock model", plain=stock, ours=t, goal=goals.get(name, 0.), images_per_second=batch/t, share_of_vit=t/stock) for name, t in zip(ways, times)]
     found.append(dict(name=f"ViT-B/16 at 224 pixels, {where}: from JPEG files, ranked by score, with 22% of the patches against the stock model", plain=loaded, ours=ranked, goal=0., images_per_second=batch/ranked))
     few = 4 if device == "cpu" else 32; wide = torch.randint(256, (few, 3, 256, 256), dtype=torch.uint8).to(device)

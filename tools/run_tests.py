@@ -68,7 +68,7 @@ def checks(flags):
     "Name and command of every check."
     run = [(f"nbs/{p.relative_to(ROOT/'nbs')}", ["-P", __file__, "--notebook", p, "--flags", *flags]) for p in notebooks()]
     changed = {"order_worth": ["seeds", "[7]"], "comae_ablation": ["test_images", "6"], "calibration": ["draws", "16"], "every_order": ["boot", "40"], "cmar": ["random_share", "0.2"],
-               "cmar_pictures": ["cfg", "3.0"], "cvit": ["label_images", "10"], "ranker": ["draws", "3"]}
+               "cmar_pictures": ["cfg", "3.0"], "cvit": ["label_images", "10"], "ranker": ["draws", "6"]}
     run += [(f"experiment: {name}, with a changed parameter", [TOOLS/"check_experiment.py", name, *key]) for name, key in changed.items()]
     return run + [("library in sync with the notebooks", [TOOLS/"check_sync.py"]), ("wheel works from another folder", [TOOLS/"check_wheel.py"])]
 
