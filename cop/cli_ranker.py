@@ -9,7 +9,7 @@ __all__ = ['LESSONS', 'train_ranker']
 from pathlib import Path
 import torch
 from fastcore.script import call_parse
-from .cli import _check_size, _load_run, _processes, _training_images, one_line_errors
+from .cli import _FIT_NUMBERS, _check_size, _load_run, _processes, _training_images, one_line_errors
 from .cli_vit import _task, _trained
 from .comae import CoMAE
 from .data import ImageSet, evenly_spaced
@@ -27,7 +27,7 @@ LESSONS = ("pointwise", "comae", "reconstruction", "label")
 
 def _mixture_teacher(images:ImageSet, patch_size:int, components:int, mixture:int): # the teacher, what tells it from others, its grid
     "A mixture fitted on training images, asked about pairs of patches."
-    some = images.images(evenly_spaced(len(images), min(10_000, max(64, 2**26//images[0]["image"].numel()))))[0]
+    some = images.images(evenly_spaced(len(images), min(10_000, max(64, _FIT_NUMBERS//images[0]["image"].numel()))))[0]
     if not 1 <= mixture <= len(some)//2: raise ValueError(f"mixture is {mixture}; for {len(some)} images it lies between 1 and {len(some)//2}")
     pca = PCAPatches.fit(some[::2], components, patch_size, whiten=False); estimator = MixtureTokens.fit(torch.cat([pca.encode(x) for x in some.split(256)]), components=mixture)
     return pointwise_teacher(estimator, pca), fingerprint(*(v for v in vars(estimator).values() if isinstance(v, torch.Tensor))), tuple(pca.grid)

@@ -32,6 +32,14 @@ class Ranking(NamedTuple):
     teleport:Tensor # (B, N), sums to 1: where importance starts
     scores:Tensor # (B, N), sums to 1: where it is after the propagation; larger is realised earlier
 
+    @property
+    def edges(self) -> Tensor: # (B, N, N), A without its diagonal
+        return self.own[..., None]*self.share
+
+    @property
+    def dependencies(self) -> Tensor: # (B, N, N), A with the self-information on its diagonal
+        return torch.diag_embed(self.own) + self.edges
+
 # %% ../nbs/07_ranker.ipynb #e8e3294b
 class Ranker(Pretrained):
     "One pass from pixels to a dependency graph, with PageRank inside, and an order."
@@ -87,6 +95,9 @@ def at(self:Ranker,
     "What belongs to places, interpolated where an image has another grid."
     return (places if grid == self.grid else F.interpolate(places[None], grid, mode="bicubic")[0]).flatten(1).mT
 
+def _rotation(self:Ranker, turn:Tensor, grid:tuple[int,int]) -> Tensor: # (2, N, 1, channels // 2) of its own grid → (1, N, 1, channels // 2) complex of this one
+    return torch.complex(*(turn if grid == self.grid else _turn(grid, 2*turn.shape[-1]).to(turn.device)).float())[None]
+
 def read(self:Ranker,
     images:Tensor, # (B, 3 or 1, H, W): uint8, or float in 0 … 1
 )->tuple[Tensor,tuple[int,int]]: # states (B, N, W), grid
@@ -95,7 +106,7 @@ def read(self:Ranker,
     x = 4*(x.to(self.embed.weight) - .5) # device and precision
     variance = (F.avg_pool2d(x.square(), p) - F.avg_pool2d(x, p).square()).mean(1).clamp(min=0)
     h = self.embed(x).flatten(2).mT + self.at(self.place, grid) + self.contrast((variance + 1e-3).log().flatten(1)[..., None])
-    turn = torch.complex(*(self.turn if grid == self.grid else _turn(grid, 2*self.turn.shape[-1]).to(x.device)).float())[None]
+    turn = self._rotation(self.turn, grid)
     for block in self.blocks: h = block(h, turn)
     return self.norm(h), grid
 
@@ -104,12 +115,12 @@ def graph(self:Ranker,
     grid:tuple[int,int], # rows, columns
 )->tuple[Tensor,Tensor]: # share (B, N, N), own (B, N), as in `Ranking`
     "All edges from one product."
-    turn = torch.complex(*(self.edge_turn if grid == self.grid else _turn(grid, 2*self.edge_turn.shape[-1]).to(states.device)).float())[None]
+    turn = self._rotation(self.edge_turn, grid)
     q, k = (rotate(layer(states)[:, :, None], turn)[:, :, 0] for layer in (self.query, self.key))
     share = (q @ k.mT*q.shape[2]**-.5 + self.at(self.from_place, grid) @ self.at(self.to_place, grid).mT + self.level(states)).sigmoid()
     return share*~torch.eye(len(share[0]), dtype=torch.bool, device=share.device), self.unit*F.softplus(self.own(states)[..., 0] + self.at(self.prior, grid)[:, 0])
 
-Ranker.at, Ranker.read, Ranker.graph = at, read, graph
+Ranker.at, Ranker._rotation, Ranker.read, Ranker.graph = at, _rotation, read, graph
 
 # %% ../nbs/07_ranker.ipynb #3de005a7
 def propagate(
@@ -155,8 +166,7 @@ def dependencies(self:Ranker,
     images:Tensor, # (B, 3 or 1, H, W): uint8, or float in 0 … 1
 )->Tensor: # A (B, N, N) ≥ 0: how much target i relies on source j; on the diagonal the self-information
     "The predicted graph of every image. Raises ValueError on bad images."
-    r = _look(self, images)
-    return torch.diag_embed(r.own) + r.own[..., None]*r.share
+    return _look(self, images).dependencies
 
 def scores(self:Ranker,
     images:Tensor, # (B, 3 or 1, H, W): uint8, or float in 0 … 1
@@ -172,8 +182,8 @@ def order(self:Ranker,
 )->Tensor: # (B, N) int64, sender track, on the images' device
     "An order for every image. Raises ValueError on bad images or an unknown method."
     if method not in RANKINGS: raise ValueError(f"there is no method {method!r}; choose {', '.join(RANKINGS)}")
-    r = _look(self, images); A = r.own[..., None]*r.share
-    found = order_from_scores(r.scores) if method == "score" else order_from_scores(pagerank(A, self.damping)) if method == "pagerank" else coverage_order(A, r.own)
+    r = _look(self, images)
+    found = order_from_scores(r.scores) if method == "score" else order_from_scores(pagerank(r.edges, self.damping)) if method == "pagerank" else coverage_order(r.edges, r.own)
     return found.to(images.device)
 
 Ranker.dependencies, Ranker.scores, Ranker.order = dependencies, scores, order

@@ -25,7 +25,7 @@ from .data import ImageSet
 from .entropy import Estimator
 from .graph import pointwise_graph
 from .keyed import hash_keys, keyed_normal, keyed_permutation, keyed_uniform
-from .order import METHODS, coverage_order, flip_order, order_from_scores
+from .order import collapse_order, coverage_order, flip_order, order_from_scores
 from .ranker import Ranker, Ranking, full_precision
 from .receiver import one_step_drops
 from .tokens import Tokenizer
@@ -154,13 +154,12 @@ def graph_lesson(
     order_weight:float=1., # of the order's, ≥ 0
 )->Lesson:
     "To say what a teacher says. Raises ValueError if there are not as many graphs as images."
-    if method not in METHODS: raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
-    A, own = graphs; read = lambda a, o: coverage_order(a, o) if method == "coverage" else METHODS[method](a)
+    A, own = graphs; read = lambda a, o: collapse_order(a, method, **({"self_information": o} if method == "coverage" else {}))
     order = torch.cat([read(a.float(), o) for a, o in zip(A.split(256), own.split(256))]).to(torch.int16)
     some = A[torch.linspace(0, len(A) - 1, min(len(A), 1000)).long()].float(); spread, own_spread = some.var(0).mean().clamp(min=1e-8), own.var(0).mean()
     def loss(model, batch:dict) -> tuple[Tensor, dict]:
         r = model(batch["image"]); a, o, first = _mirrored(batch, grid)
-        edges = (r.own[..., None]*r.share - a).square().mean()/spread
+        edges = (r.edges - a).square().mean()/spread
         worth = (r.own - o).square().mean()/own_spread.clamp(min=1e-2) # CoMAE's is 1 everywhere
         choice = choice_loss(r.scores, first)
         return edge_weight*(edges + worth) + order_weight*choice, {"edges": edges.detach(), "self_information": worth.detach(), "choice": choice.detach()}
@@ -184,7 +183,7 @@ def predicted_drops(
     observed:Tensor, # (B, N) bool
 )->Tensor: # (B, N), by which revealing each patch would raise the coverage; 0 for those seen
     "F(S ∪ j) − F(S) of the predicted graph's coverage, differentiable."
-    A = torch.diag_embed(r.own) + r.own[..., None]*r.share
+    A = r.dependencies
     known = A.masked_fill(~observed[:, None], 0.).amax(2, keepdim=True) # max over S
     return (A - known).clamp(min=0).sum(1).masked_fill(observed, 0.)
 
@@ -205,7 +204,7 @@ def drop_lesson(
     A, own = (v.cpu() for v in pointwise_graph(estimator, few)); mean, scale = own.mean(0).clamp(min=1e-3).float(), one_step_drops(estimator, few, nothing, ~nothing, every).std().clamp(min=1e-6).item()
     def loss(model, batch:dict) -> tuple[Tensor, dict]:
         r, keys = model(batch["image"]), batch["key"]
-        greedy = coverage_order(r.own.detach()[..., None]*r.share.detach(), r.own.detach())
+        greedy = coverage_order(r.edges.detach(), r.own.detach())
         coin = keyed_uniform(keys, 2, stream=4); visited = torch.where(coin[:, :1] < .5, greedy, keyed_permutation(keys, n))
         observed = visited.argsort(1) < (coin[:, 1:]*(n//2 + 1)).long()
         tried = keyed_uniform(keys, n, stream=6).masked_fill(observed, -1).topk(candidates, dim=1).indices
