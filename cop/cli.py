@@ -167,7 +167,7 @@ def order(
     model:str|None=None, # folder of a run of cop_train_comae
     ranker:str|None=None, # instead of it, folder of a run of cop_train_ranker: one pass an image
     out:str="runs/orders", # folder of the orders and of contact_sheet.png
-    method:str|None=None, # of CoMAE's graph: pagerank (the default), pagerank_transposed, katz, coverage, discounted_pagerank, gaussian; of a ranker: score (the default), pagerank, coverage; or a baseline: random, raster, reverse, centre, halton, farthest, variance, variance_coverage
+    method:str|None=None, # of CoMAE's graph: pagerank (the default), pagerank_transposed, katz, coverage, discounted_pagerank, gaussian; of a ranker: score (the default), pagerank, coverage; or a baseline: random, raster, reverse, centre, halton, farthest, variance, variance_coverage, edge_energy
     split:str|None=None, # part of the source (default: test of a named set, all of a folder)
     root:str|None=None, # folder of torchvision's sets (default: data/cache of the checkout)
     image_size:int|None=None, # files: resize and centre-crop to this many pixels

@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['METHODS', 'TRACKS', 'order_from_scores', 'coverage_order', 'discounted_pagerank_order', 'gaussian_order',
            'collapse_order', 'random_order', 'raster_order', 'reverse_order', 'centre_order', 'farthest_order',
-           'halton_order', 'patch_variance', 'variance_order', 'variance_coverage_order', 'baseline_orders',
-           'flip_order', 'crop_order', 'kendall_tau', 'top_overlap']
+           'halton_order', 'patch_variance', 'variance_order', 'edge_energy', 'edge_energy_order',
+           'variance_coverage_order', 'baseline_orders', 'flip_order', 'crop_order', 'kendall_tau', 'top_overlap']
 
 # %% ../nbs/06_order.ipynb #2b905166
 import torch
 from torch import Tensor
-from torch.nn.functional import grid_sample
+from torch.nn.functional import avg_pool2d, grid_sample, pad
 from .entropy import check_order
 from .graph import check_graph, katz, pagerank
 from .keyed import hash_keys, keyed_permutation
@@ -230,16 +230,17 @@ def halton_order(
     return torch.tensor(list(cells))
 
 # %% ../nbs/06_order.ipynb #7ba55236
+def _checked_pixels(images:Tensor, patch_size:int) -> tuple[Tensor,tuple[int,int]]: # (B, C, H, W) float64, −1 … 1, and the grid
+    if images.ndim != 4 or images.dtype != torch.uint8: raise ValueError(f"images are {images.dtype} {tuple(images.shape)}; they must be uint8 (batch, C, H, W)")
+    return images.double()/127.5 - 1, patch_grid(*images.shape[2:], patch_size)
+
 def patch_variance(
     images:Tensor, # uint8 (B, C, H, W)
     patch_size:int, # pixels
 )->Tensor: # (B, N) float64, variance inside each patch of pixels in [−1, 1], averaged over channels
     "How much is going on in each patch. Raises ValueError if the images cannot be cut."
-    if images.ndim != 4 or images.dtype != torch.uint8: raise ValueError(f"images are {images.dtype} {tuple(images.shape)}; they must be uint8 (batch, C, H, W)")
-    h, w = patch_grid(*images.shape[2:], patch_size)
-    x = images.double()/127.5 - 1
-    x = x.view(*x.shape[:2], h, patch_size, w, patch_size)
-    return x.var((3, 5), unbiased=False).mean(1).flatten(1)
+    x, (h, w) = _checked_pixels(images, patch_size)
+    return x.view(*x.shape[:2], h, patch_size, w, patch_size).var((3, 5), unbiased=False).mean(1).flatten(1)
 
 def variance_order(
     images:Tensor, # uint8 (B, C, H, W)
@@ -247,6 +248,23 @@ def variance_order(
 )->Tensor: # (B, N) int64
     "By patch variance, largest first."
     return order_from_scores(patch_variance(images, patch_size))
+
+def edge_energy(
+    images:Tensor, # uint8 (B, C, H, W)
+    patch_size:int, # pixels
+)->Tensor: # (B, N) float64, mean squared Sobel gradient of pixels in [−1, 1], per pixel squared; the image goes on as its border
+    "How much edge is in each patch. Raises ValueError if the images cannot be cut."
+    x = pad(_checked_pixels(images, patch_size)[0], (1, 1, 1, 1), mode="replicate")
+    smooth, slope = lambda v: (v[..., :-2] + 2*v[..., 1:-1] + v[..., 2:])/4, lambda v: (v[..., 2:] - v[..., :-2])/2
+    squared = slope(smooth(x.mT).mT).square() + slope(smooth(x).mT).mT.square()
+    return avg_pool2d(squared, patch_size).mean(1).flatten(1)
+
+def edge_energy_order(
+    images:Tensor, # uint8 (B, C, H, W)
+    patch_size:int, # pixels
+)->Tensor: # (B, N) int64
+    "By edge energy, largest first."
+    return order_from_scores(edge_energy(images, patch_size))
 
 def variance_coverage_order(
     images:Tensor, # uint8 (B, C, H, W)
@@ -258,7 +276,7 @@ def variance_coverage_order(
 
 # %% ../nbs/06_order.ipynb #386a9945
 TRACKS = {"random": "receiver", "raster": "receiver", "reverse": "receiver", "centre": "receiver", "halton": "receiver", "farthest": "receiver",
-          "variance": "sender", "variance_coverage": "sender", **dict.fromkeys(METHODS, "sender")}
+          "variance": "sender", "variance_coverage": "sender", "edge_energy": "sender", **dict.fromkeys(METHODS, "sender")}
 
 def baseline_orders(
     images:Tensor, # uint8 (B, C, H, W)
@@ -271,7 +289,8 @@ def baseline_orders(
     blind = {"raster": raster_order(grid), "reverse": reverse_order(raster_order(grid)), "centre": centre_order(grid),
              "halton": halton_order(grid), "farthest": farthest_order(grid)}
     orders = {"random": random_order(b if index is None else index.cpu(), grid[0]*grid[1], seed), **{k: o.expand(b, -1) for k, o in blind.items()},
-              "variance": variance_order(images, patch_size), "variance_coverage": variance_coverage_order(images, patch_size)}
+              "variance": variance_order(images, patch_size), "variance_coverage": variance_coverage_order(images, patch_size),
+              "edge_energy": edge_energy_order(images, patch_size)}
     return {k: o.to(images.device) for k, o in orders.items()}
 
 # %% ../nbs/06_order.ipynb #ba003ae4
