@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['ORDERS', 'demo_orders', 'spread', 'judge_orders', 'verdict', 'best_first', 'reason', 'gap_table', 'figure_svg',
-           'image_uri', 'result_rows', 'says', 'headline', 'static_score', 'play_data', 'report_pictures', 'demo',
-           'caution', 'half_known', 'report_page']
+           'image_uri', 'result_rows', 'says', 'headline', 'static_score', 'play_data', 'report_pictures',
+           'shipped_ranker', 'demo', 'caution', 'half_known', 'report_page']
 
 # %% ../nbs/12_report.ipynb #ea11571b
-import base64, html, io, json, os, platform, re, shutil, string
+import base64, html, io, json, os, platform, re, shutil, string, time
 from datetime import datetime, timezone
 from pathlib import Path
 import matplotlib as mpl
@@ -17,11 +17,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 from .comae import CoMAE, train_comae
-from .data import evenly_spaced, load_images
+from .data import data_path, evenly_spaced, load_images
 from .entropy import GaussianTokens
 from .measures import area, gap_closed
 from .order import METHODS, TRACKS, baseline_orders, collapse_order, kendall_tau, random_order
 from .plots import as_rgb, contact_sheet, plot_curves, plot_dependencies, plot_gaps, plot_rank_maps, plot_training
+from .ranker import Ranker
 from .store import save_orders
 from .tokens import PCAPatches
 from .training import TrainingConfig, newest_checkpoint, read_metrics
@@ -34,6 +35,7 @@ ORDERS = { # name: label, what it looks at, what it is
     "coverage": ("coverage", "the image", "on CoMAE's graph, the patch that adds most reliance not yet served by those chosen"),
     "pagerank": ("PageRank", "the image", "on CoMAE's graph, patches that many others rely on first: the order of the paper"),
     "pagerank_transposed": ("PageRank, literal", "the image", "the same with the edges reversed, as Sec. 6 reads literally: patches that rely on others first"),
+    "ranker": ("one-pass ranker", "the image", "coverage of the graph that a ranker predicts in one look; a mixture of Gaussians taught it beforehand, on the training images"),
     "variance": ("patch variance", "the image", "patches of the largest pixel variance first"),
     "variance_coverage": ("variance, spread out", "the image", "large variance, but not next to a patch already chosen"),
     "farthest": ("farthest point", "the grid", "always the patch farthest from those chosen"),
@@ -44,17 +46,20 @@ ORDERS = { # name: label, what it looks at, what it is
 }
 
 def demo_orders(
-    A:Tensor, # (B, N, N), CoMAE's dependencies
-    images:Tensor, # uint8 (B, C, H, W), the same images
+    images:Tensor, # uint8 (B, C, H, W)
     index:Tensor, # (B,) their positions in the set, which key the random orders
     patch_size:int, # pixels
     judge:GaussianTokens, # for the orders that use it
+    ranker:Ranker|None=None, # None: its order is left out
+    A:Tensor|None=None, # (B, N, N), CoMAE's dependencies; None: its orders are left out
     seed:int=0, # of the random orders
 )->dict[str,Tensor]: # name → (B, N)
     "The order of each image by every competitor."
     exact = {"greedy": judge.greedy_order()[None], **{f"{m}_exact": collapse_order(judge.mutual_information()[None], m) for m in ("coverage", "pagerank")}}
-    orders = {**{k: o.expand(len(A), -1) for k, o in exact.items()}, **{m: collapse_order(A, m) for m in METHODS}, **baseline_orders(images, patch_size, seed, index)}
-    return {k: orders[k] for k in ORDERS}
+    orders = {**{k: o.expand(len(images), -1) for k, o in exact.items()}, **baseline_orders(images, patch_size, seed, index)}
+    if ranker is not None: orders["ranker"] = ranker.order(images, "coverage")
+    if A is not None: orders |= {m: collapse_order(A, m) for m in METHODS}
+    return {k: orders[k] for k in ORDERS if k in orders}
 
 # %% ../nbs/12_report.ipynb #64d501a0
 def spread(
@@ -171,19 +176,18 @@ def static_score(rows:dict[str,dict]) -> str: # a sentence
             f"those of CoMAE's PageRank {rows['pagerank']['spread']:.2f}, those of random orders {chance['spread']:.2f}{lesson}")
 
 # %% ../nbs/12_report.ipynb #17b4c68a
-_PLAY = ("pagerank", "coverage", "random", "greedy")
-
 def play_data(
     images:Tensor, # uint8 (B, C, H, W), few
     orders:dict[str,Tensor], # name → (B, N)
     curves:dict[str,Tensor], # name → (B, N + 1) nats
     captions:list[str], # B
     grid:tuple[int,int], # rows, columns
-)->str: # JSON
+    names:tuple[str,...], # the four to show
+)->str: # JSON, safe inside a page
     "What the slider needs."
-    return json.dumps({"grid": grid, "names": [ORDERS[k][0] for k in _PLAY], "images": [
-        {"src": image_uri(im), "caption": c, "orders": [orders[k][b].tolist() for k in _PLAY], "nats": [curves[k][b].round().long().tolist() for k in _PLAY]}
-        for b, (im, c) in enumerate(zip(images, captions))]})
+    return json.dumps({"grid": grid, "names": [ORDERS[k][0] for k in names], "images": [
+        {"src": image_uri(im), "caption": c, "orders": [orders[k][b].tolist() for k in names], "nats": [curves[k][b].round().long().tolist() for k in names]}
+        for b, (im, c) in enumerate(zip(images, captions))]}).replace("</", "<\\/")
 
 # %% ../nbs/12_report.ipynb #785b5756
 _SCRIPT = """
@@ -259,18 +263,36 @@ summary { cursor: pointer; } footer { color: var(--soft); font-size: .85rem; mar
   table, tbody, tr, th, td { display: block; } thead { display: none; } tr { border-top: 1px solid var(--line); padding: .7rem 0; } th, td { border: 0; padding: .1rem 0; } td::before { content: attr(data-name); } td small { display: inline; margin-left: .4rem; } td.sign small { display: block; margin: 0; } }
 """
 
-# %% ../nbs/12_report.ipynb #2913a733
-_PAGE = string.Template("""<!DOCTYPE html>
+# %% ../nbs/12_report.ipynb #5496f37e
+_PARTS = {k: string.Template(v) for k, v in {
+"head": """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>The collapse of patches: a demo</title><style>$style</style></head><body><main>
-<header><p class="kicker">The Collapse of Patches · a demo that ran on this machine</p>
-<h1>Which patches should you see first?</h1>
-<p class="dek">Some patches of a picture make the others certain. A small network has just learnt, in $duration, which patches rely on which, and ranked the patches of $n_test images it had never seen. A judge that took no part in the training then measured what the rankings are worth. $headline</p></header>
-
-<section class="hero" aria-label="Reveal an image patch by patch">
+""",
+"hero": """<section class="hero" aria-label="Reveal an image patch by patch">
 <div id="play"></div>
 <div class="bar"><button id="run" type="button">Play</button><input id="seen" type="range" min="0" max="$n_tokens" value="$start" aria-label="patches seen"><output id="count"></output><span id="choose"></span></div>
 <noscript><p>This part needs scripts; the pictures below do not.</p></noscript>
-<figcaption>Move the slider: the four panels reveal one image in four orders. The number is the judge's <em>residual entropy</em>, in nats: how much is still uncertain about the patches not yet seen. Less is better.</figcaption></section>
+<figcaption>Move the slider: the four panels reveal one image in four orders. The number is the judge's <em>residual entropy</em>, in nats: how much is still uncertain about the patches not yet seen. Less is better.</figcaption></section>""",
+"table": """<div class="scroll"><table><thead><tr><th>order</th><th>area<br>(nats · patches)</th><th>gap closed</th><th>spread<br>(patches)</th><th>than random, and why</th></tr></thead><tbody>
+$rows
+</tbody></table></div>
+<p><small>Spread is the mean distance from each of the first quarter of the patches to the nearest other one among them: 1 means that they all touch. The reasons are readings of these numbers, not further measurements.</small></p>""",
+"tail": """</main><script type="application/json" id="play-data">$play</script><script>$script</script></body></html>
+"""}.items()}
+
+def _page(text:string.Template, r:dict, names:tuple[str,...], **words:str) -> str: # HTML
+    "A page with its common parts."
+    few, n = [i for i in r["pick"] if i < len(r["images"])][:5], r["grid"][0]*r["grid"][1]
+    play = play_data(r["images"][few], {k: v[few] for k, v in r["orders"].items()}, {k: v[few] for k, v in r["curves"].items()}, [r["captions"][i] for i in few], r["grid"], names)
+    words |= {"style": _STYLE, "script": _SCRIPT, "play": play, "rows": result_rows(r["rows"]), "n_tokens": n, "others": n - 1, "half": n//2, "start": round(.22*n), "n_test": len(r["images"]), "n_train": f"{r['n_train']:,}", "level": f"{100*_LEVEL:.0f} %", "components": _COMPONENTS, "patch": _PATCH}
+    return text.substitute(words, **{k: part.safe_substitute(words) for k, part in _PARTS.items()})
+
+# %% ../nbs/12_report.ipynb #2913a733
+_PAGE = string.Template("""$head<header><p class="kicker">The Collapse of Patches · a demo that ran on this machine</p>
+<h1>Which patches should you see first?</h1>
+<p class="dek">Some patches of a picture make the others certain. A small network has just learnt, in $duration, which patches rely on which, and ranked the patches of $n_test images it had never seen. A judge that took no part in the training then measured what the rankings are worth. $headline</p></header>
+
+$hero
 
 <div class="cards">$cards</div>
 
@@ -289,10 +311,7 @@ _PAGE = string.Template("""<!DOCTYPE html>
 <p>The curve to look at is the residual entropy after k patches. All curves fall; on the right the mean of random orders is subtracted, so that <em>below zero is better than random</em>.</p>
 <figure class="chart wide">$curves<figcaption>Residual entropy in nats. Bands are the middle 80 % of the images; orders that are the same for every image have none, since the judge does not look at values.</figcaption></figure>
 <figure class="chart">$gaps<figcaption>Gap closed = (area of random − area of the order) / (area of random − area of greedy), areas under the curve from 0 to $half patches. Lines are $level bootstrap intervals over images and random orders: that high, because a dozen are looked at together.</figcaption></figure>
-<div class="scroll"><table><thead><tr><th>order</th><th>area<br>(nats · patches)</th><th>gap closed</th><th>spread<br>(patches)</th><th>than random, and why</th></tr></thead><tbody>
-$rows
-</tbody></table></div>
-<p><small>Spread is the mean distance from each of the first quarter of the patches to the nearest other one among them: 1 means that they all touch. The reasons are readings of these numbers, not further measurements.</small></p>
+$table
 
 <h2>What this judge can say, and what it cannot</h2>
 <ul>
@@ -313,8 +332,7 @@ cop_order --source my/images --image_size 256 --model runs/mine --out runs/mine/
 </ul>
 <details><summary>Everything needed to repeat this</summary><pre>$settings</pre></details>
 <footer>$date · Images: Fashion-MNIST (Zalando Research, MIT licence). The numbers of this page are in <code>report.json</code> beside it, the orders in <code>orders/</code>, the model in <code>comae/</code>.</footer>
-</main><script type="application/json" id="play-data">$play</script><script>$script</script></body></html>
-""")
+$tail""")
 
 # %% ../nbs/12_report.ipynb #ec8c47c5
 def _sheet(images:Tensor, orders:Tensor, grid:tuple[int,int], captions:list[str], name:str) -> str:
@@ -329,7 +347,7 @@ def _graphs(image:Tensor, A:Tensor, exact:Tensor, grid:tuple[int,int]) -> Figure
     return fig
 
 def _curves(curves:dict[str,Tensor], reference:Tensor) -> Figure:
-    shown = {"random": reference} | {ORDERS[k][0]: curves[k] for k in ("greedy", "coverage", "pagerank", "variance", "centre", "raster")}
+    shown = {"random": reference} | {ORDERS[k][0]: curves[k] for k in ("greedy", "coverage", "pagerank", "ranker", "variance", "centre", "raster") if k in curves}
     fig = Figure((10, 3.9), dpi=80, layout="constrained")
     for ax, zero in zip(fig.subplots(1, 2), (None, "random")): plot_curves(shown, reference=zero, ax=ax)
     return fig
@@ -346,6 +364,34 @@ def report_pictures(r:dict) -> dict[str,str]: # SVG by name
             "gaps": figure_svg(lambda: plot_gaps({labels[k]: (v["gap_closed"], *v["ci"]) for k, v in ranked.items()}), "gap closed by each order, with intervals; the table below has the numbers", "gaps"),
             **{f"{k}_sheet": _sheet(r["images"][pick], r["orders"][k][pick], r["grid"], [r["captions"][i] for i in pick], k) for k in ("pagerank", "coverage")}}
 
+# %% ../nbs/12_report.ipynb #75619615
+_LOOK = string.Template("""$head<header><p class="kicker">The Collapse of Patches · one look at each image</p>
+<h1>An order in one pass</h1>
+<p class="dek">The patches of $n_test images that nobody was taught with have just been ordered in $duration, $each an image: a ranker of $parameters parameters reads the pixels once and predicts who relies on whom; the order is greedy on that graph. By the judge of this demo it $verdict. A CoMAE, which reads an image once for each of its patches, is trained next; <code>report.html</code> puts both side by side.</p></header>
+$hero
+<h2>What it sees</h2>
+<figure class="chart wide">$graph<figcaption>Left: what one patch (framed) relies on most. Middle: the strongest reliances of the same image, as predicted. Right: the exact mutual information of the judge, which is the same for every image. An arrow runs from the patch that relies to the one relied upon.</figcaption></figure>
+<figure class="chart wide">$sheet<figcaption>Circles are larger the earlier a patch is realised, the line joins the first eight, the star is the very first; right of each image the first 22 % of its patches.</figcaption></figure>
+<h2>What it is worth to this judge</h2>
+$table
+<p><b>This judge is blind to values</b>: it knows what positions tell on average, and cannot reward an order for fitting <em>its</em> image, which is what a ranker is for. The rows that use the judge itself are there for scale. What rankers are worth to estimators that see values is measured in <code>nbs/experiments/ranker.ipynb</code>. Intervals are of $level, over images and random orders.</p>
+<p>Your own images: <code>cop_train_ranker --source my/images --image_size 256 --patch_size 16 --out runs/ranker</code>, then <code>cop_order --source my/images --image_size 256 --ranker runs/ranker --out runs/orders</code>.</p>
+<footer>Images: Fashion-MNIST (Zalando Research, MIT licence).</footer>
+$tail""")
+
+def shipped_ranker() -> Ranker|None: # None: this is no checkout
+    "The ranker for Fashion-MNIST that comes with the repository."
+    folder = data_path() and data_path()/"checkpoints"/"ranker-fashion"/"model"
+    return Ranker.from_pretrained(folder) if folder and folder.is_dir() else None
+
+def _look(out:Path, r:dict, judge:GaussianTokens, ranker:Ranker) -> None:
+    "Write `ranker.html`."
+    ranker.order(r["images"][:1], "coverage"); began = time.perf_counter(); ranker.order(r["images"], "coverage"); seconds = time.perf_counter() - began # after a first call
+    r = _judged(r, judge, ranker); pick, A = r["pick"], ranker.dependencies(r["images"][r["pick"][:1]])[0].fill_diagonal_(0)
+    _replace(out/"ranker.html", _page(_LOOK, r, ("ranker", "variance", "random", "greedy"), duration=f"{seconds:.2f} seconds", each=f"{1000*seconds/len(r['images']):.1f} ms", parameters=f"{sum(p.numel() for p in ranker.parameters()):,}", verdict=says(r["rows"]["ranker"]),
+        graph=figure_svg(lambda: _graphs(r["images"][pick[0]], A, r["exact"], r["grid"]), "a predicted graph drawn on an image", "graph"), sheet=_sheet(r["images"][pick], r["orders"]["ranker"][pick], r["grid"], [r["captions"][i] for i in pick], "ranker")))
+    print(f"{len(r['images'])} held-out images ordered in one pass each, {seconds:.2f} s in all: {out/'ranker.html'}", flush=True)
+
 # %% ../nbs/12_report.ipynb #f972d83e
 _MODEL = dict(encoder_width=32, encoder_depth=4, encoder_heads=2, decoder_width=64, decoder_depth=4, decoder_heads=4, targets=8)
 _COMPONENTS, _PATCH, _BATCH = 4, 4, 16 # principal components a token, pixels, images a step
@@ -354,7 +400,7 @@ def _started(out:Path, settings:dict, fresh:bool) -> dict|None: # the report of 
     "Look at what a folder holds; a ValueError if it is a demo of other settings."
     if fresh:
         for name in ("comae", "orders"): shutil.rmtree(out/name, ignore_errors=True)
-        for name in ("report.html", "report.json", "settings.json"): (out/name).unlink(missing_ok=True)
+        for name in ("report.html", "report.json", "ranker.html", "settings.json"): (out/name).unlink(missing_ok=True)
     try: old = json.loads((out/"settings.json").read_text()) if (out/"settings.json").exists() else settings
     except ValueError as e: raise ValueError(f"{out/'settings.json'} is damaged ({e}): start anew with --fresh") from e
     for k in settings:
@@ -373,31 +419,27 @@ def demo(
     fresh:bool=False, # remove the demo that `out` holds, and start anew?
     progress:bool=True, # show bars
 )->dict: # what report.json holds
-    "Train, order, judge, and write `report.html`, `report.json` and the orders. Raises ValueError on settings that make no sense or differ."
+    "Look once and write `ranker.html`; train, order, judge, and write `report.html`, `report.json` and the orders. Raises ValueError on settings that make no sense or differ."
     if not minutes > 0: raise ValueError(f"minutes is {minutes:g}; training needs some time, such as 3")
     if not 10 <= images <= 2000: raise ValueError(f"images is {images}; there are 2,000 held-out images, and at least 10 are needed")
     out = Path(out)
     if (old := _started(out, {"steps": steps, "images": images, "seed": seed}, fresh)):
         print(f"{out} holds a finished demo of {old['date'][:16]}; --fresh makes a new one"); return old
     train, test = load_images(split="train"), load_images(split="test")
-    tokenizer = PCAPatches.fit(train.images()[0], _COMPONENTS, _PATCH)
+    tokenizer, index = PCAPatches.fit(train.images()[0], _COMPONENTS, _PATCH), evenly_spaced(len(test), images)
+    tokens, (shown, labels) = tokenizer.encode(train.images()[0]), test.images(index)
+    judge, ranker = GaussianTokens.fit(tokens), shipped_ranker()
+    r = {"images": shown, "index": index, "captions": [test.classes[c] for c in labels], "grid": tokenizer.grid, "pick": [int((labels == c).nonzero()[0]) for c in labels.unique()][:9], "n_train": len(train), "steps": steps, "seed": seed,
+         "exact": judge.mutual_information(), "guess": float((tokens - tokens.mean((0, 1))).abs().mean())}
+    if ranker is not None: _look(out, r, judge, ranker)
     training = TrainingConfig(steps=steps, batch_size=_BATCH, lr=1e-3, seed=seed, log_every=max(1, steps//100), checkpoint_every=max(50, steps//10), max_minutes=minutes, ema=.99)
     model = train_comae(train, tokenizer, out/"comae", comae=_MODEL, training=training, progress=progress)
-    index = evenly_spaced(len(test), images)
-    shown, labels = test.images(index)
-    r = _measure(model, tokenizer, train.images()[0], shown, index, seed, progress)
-    r |= {"images": shown, "index": index.tolist(), "captions": [test.classes[c] for c in labels], "metrics": read_metrics(out/"comae"), "state": newest_checkpoint(out/"comae")[1], "grid": tokenizer.grid,
-          "pick": [int((labels == c).nonzero()[0]) for c in labels.unique()][:9], "n_train": len(train), "steps": steps, "seed": seed}
-    return _write(out, r, model)
+    r |= {"metrics": read_metrics(out/"comae"), "state": newest_checkpoint(out/"comae")[1], "A": model.dependencies(tokenizer.encode(shown), progress=progress)}
+    return _write(out, _judged(r, judge, ranker), model)
 
-def _measure(model:CoMAE, tokenizer:PCAPatches, train:Tensor, shown:Tensor, index:Tensor, seed:int, progress:bool) -> dict:
-    "Orders of held-out images, and what the judge says of them."
-    tokens = tokenizer.encode(train); judge = GaussianTokens.fit(tokens)
-    A = model.dependencies(tokenizer.encode(shown), progress=progress)
-    orders = demo_orders(A, shown, index, _PATCH, judge, seed)
-    curves, reference, rows = judge_orders(judge, orders, tokenizer.grid, seed=seed)
-    return {"A": A, "exact": judge.mutual_information(), "orders": orders, "curves": curves, "reference": reference, "rows": rows,
-            "guess": float((tokens - tokens.mean((0, 1))).abs().mean())}
+def _judged(r:dict, judge:GaussianTokens, ranker:Ranker|None) -> dict: # what is known, and what every order is worth
+    orders = demo_orders(r["images"], r["index"], _PATCH, judge, ranker, r.get("A"), r["seed"])
+    return {**r, "orders": orders, **dict(zip(("curves", "reference", "rows"), judge_orders(judge, orders, r["grid"], seed=r["seed"])))}
 
 # %% ../nbs/12_report.ipynb #3191554d
 def _summary(r:dict, model:CoMAE) -> dict: # what report.json holds
@@ -429,14 +471,12 @@ def _cards(r:dict) -> str:
 
 def report_page(r:dict, summary:dict) -> str: # HTML
     "The page about a demo."
-    comae, n, rows, few = summary["comae"], r["A"].shape[1], r["rows"], [i for i in r["pick"] if i < len(r["images"])][:5]
-    play = play_data(r["images"][few], {k: v[few] for k, v in r["orders"].items()}, {k: v[few] for k, v in r["curves"].items()}, [r["captions"][i] for i in few], r["grid"])
+    comae, rows = summary["comae"], r["rows"]
     stopped = "" if comae["step"] == r["steps"] else f" (the clock stopped it: {r['steps']:,} were planned)"
     seconds = comae["seconds"]
-    return _PAGE.substitute(report_pictures(r), style=_STYLE, script=_SCRIPT, play=play.replace("</", "<\\/"), headline=headline(rows) + (f" <b>{summary['caution']}</b>" if summary["caution"] else ""), rows=result_rows(rows), cards=_cards(r),
-        duration=f"{seconds:.0f} seconds" if seconds < 100 else f"{seconds/60:.1f} minutes", n_test=len(r["images"]), n_train=f"{r['n_train']:,}", n_tokens=n, others=n - 1, half=n//2, start=round(.22*n),
-        parameters=f"{comae['parameters']:,}", steps=f"{comae['step']:,} training steps{stopped}", sequences=f"{comae['step']*_BATCH*_MODEL['targets']:,}", components=_COMPONENTS, patch=_PATCH,
-        guess=f"{r['guess']:.2f}", level=f"{100*_LEVEL:.0f} %", max_entropy=f"{torch.tensor(n - 1.).log():.2f}", date=summary["date"].replace("T", ", ").replace("+00:00", " UTC"), settings=html.escape(json.dumps({k: summary[k] for k in ("settings", "comae", "versions")}, indent=1)),
+    return _page(_PAGE, r, ("pagerank", "coverage", "random", "greedy"), **report_pictures(r), headline=headline(rows) + (f" <b>{summary['caution']}</b>" if summary["caution"] else ""), cards=_cards(r),
+        duration=f"{seconds:.0f} seconds" if seconds < 100 else f"{seconds/60:.1f} minutes", parameters=f"{comae['parameters']:,}", steps=f"{comae['step']:,} training steps{stopped}", sequences=f"{comae['step']*_BATCH*_MODEL['targets']:,}",
+        guess=f"{r['guess']:.2f}", max_entropy=f"{torch.tensor(r['A'].shape[1] - 1.).log():.2f}", date=summary["date"].replace("T", ", ").replace("+00:00", " UTC"), settings=html.escape(json.dumps({k: summary[k] for k in ("settings", "comae", "versions")}, indent=1)),
         **{f"tau_{k}": f"{float(kendall_tau(r['orders'][k], r['orders'][k].roll(1, 0)).mean()):.2f}".replace("-", "−") for k in ("pagerank", "coverage")},
         pagerank_note=" " + static_score(rows))
 
@@ -445,7 +485,9 @@ def _write(out:Path, r:dict, model:CoMAE) -> dict:
     summary = _summary(r, model)
     shutil.rmtree(out/"orders", ignore_errors=True) # of a demo that was not completed
     for name, order in r["orders"].items():
-        save_orders(out/"orders"/name, order, r["grid"], TRACKS.get(name, "receiver"), {"method": name, "source": "fashion-mnist-10k test", "images": r["index"]})
-    for name, text in (("report.html", report_page(r, summary)), ("report.json", json.dumps(summary, indent=1) + "\n")):
-        (out/f"{name}.tmp").write_text(text, encoding="utf-8"); os.replace(out/f"{name}.tmp", out/name)
+        save_orders(out/"orders"/name, order, r["grid"], TRACKS.get(name, "receiver"), {"method": name, "source": "fashion-mnist-10k test", "images": r["index"].tolist()})
+    for name, text in (("report.html", report_page(r, summary)), ("report.json", json.dumps(summary, indent=1) + "\n")): _replace(out/name, text)
     return summary
+
+def _replace(path:Path, text:str) -> None: # a file is whole, or as it was
+    path.with_suffix(".tmp").write_text(text, encoding="utf-8"); os.replace(path.with_suffix(".tmp"), path)
