@@ -30,7 +30,7 @@ def _mixture_teacher(images:ImageSet, patch_size:int, components:int, mixture:in
     some = images.images(evenly_spaced(len(images), min(10_000, max(64, _FIT_NUMBERS//images[0]["image"].numel()))))[0]
     if not 1 <= mixture <= len(some)//2: raise ValueError(f"mixture is {mixture}; for {len(some)} images it lies between 1 and {len(some)//2}")
     pca = PCAPatches.fit(some[::2], components, patch_size, whiten=False); estimator = MixtureTokens.fit(torch.cat([pca.encode(x) for x in some.split(256)]), components=mixture)
-    return pointwise_teacher(estimator, pca), fingerprint(*(v for v in vars(estimator).values() if isinstance(v, torch.Tensor))), tuple(pca.grid)
+    return pointwise_teacher(estimator, pca), fingerprint(*estimator.tensors()), tuple(pca.grid)
 
 def _lesson_of(lesson:str, images:ImageSet, out:Path, training:TrainingConfig, comae:str|None, vit:str|None, method:str|None, patch_size:int, components:int, mixture:int, fields:dict, device:torch.device, progress:bool) -> tuple[Lesson,dict]: # and the ranker's fields
     "A lesson by name; one line if what it needs is missing, before a teacher is asked."

@@ -127,7 +127,7 @@ def make_orders(
     its = tuple(network[1].grid) if need in ("comae", "estimator") else tuple((network[0] if need == "sparse" else network).grid) if need else grid
     if its != tuple(grid): raise ValueError(f"the classifier has {grid[0]} × {grid[1]} patches, what makes the order {name} has {its[0]} × {its[1]}: use the same patch size")
     if name == "label": return _label_source(Path(folder)/"label.json", sparse, progress)
-    parts = [] if need is None else network.state_dict().values() if need == "vit" else network[0].state_dict().values() if need == "comae" else [v for v in vars(network[0]).values() if isinstance(v, Tensor)]
+    parts = [] if need is None else network.state_dict().values() if need == "vit" else network[0].state_dict().values() if need == "comae" else network[0].tensors()
     about = {"order": name, "images": images.name, "set": images.identity(), "patch_size": patch_size, "by": fingerprint(*parts) if need else None}
     if name == "reversed": forward = make_orders("pagerank", images, patch_size, grid, folder, comae, progress=progress).source; rank = lambda ims, index: reverse_order(forward.orders(index))
     else: ranker = _ranker(name, patch_size, network); rank = lambda ims, index: ranker(ims).cpu()

@@ -60,6 +60,10 @@ class Estimator:
     )->Tensor: # (draws, B, N, D), each unseen token from its own p(e_n | e_S), not jointly; seen tokens as they are
         raise NotImplementedError
 
+    def tensors(self) -> list[Tensor]: # to tell it from others, and where it is
+        "What it was fitted to: the weights of a network, or the numbers of a closed form."
+        return [v for v in (self.state_dict() if isinstance(self, torch.nn.Module) else vars(self)).values() if isinstance(v, Tensor)]
+
     def residual_entropy(self,
         order:Tensor, # (B, N), first patch first
         tokens:Tensor|None=None, # (B, N, D)
@@ -177,6 +181,8 @@ class Ensemble(Estimator):
     def conditional_surprisal(self, observed:Tensor, tokens:Tensor) -> Tensor: return self._mean(lambda m: m.conditional_surprisal(observed, tokens)) # (B, N) nats
 
     def left_after(self, *args, **kwargs) -> Tensor: return self._mean(lambda m: m.left_after(*args, **kwargs)) # as every estimator's
+
+    def tensors(self) -> list[Tensor]: return [v for m in self.members for v in m.tensors()] # its members', one after another
 
     def sample(self, observed:Tensor, tokens:Tensor, draws:int, seed:int=0) -> Tensor: # (draws, B, N, D), the members' in turn
         each = -(-draws//len(self.members))

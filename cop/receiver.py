@@ -120,9 +120,8 @@ def fit(cls,
     torch.manual_seed(training.seed)
     model = cls(n, tokens.shape[2], **fields)
     model._start(teacher, tokens, share)
-    parts = teacher.state_dict() if isinstance(teacher, nn.Module) else {k: v for k, v in vars(teacher).items() if isinstance(v, Tensor)}
     data = PrefixImages(tokens, orders)
-    identity = {**data.identity(), "teacher": fingerprint(*parts.values()), "fields": str((noise, share, candidates, *sorted(model._hub_mixin_config.items())))}
+    identity = {**data.identity(), "teacher": fingerprint(*teacher.tensors()), "fields": str((noise, share, candidates, *sorted(model._hub_mixin_config.items())))}
     model = train(model, receiver_loss(teacher, noise, share, candidates), data, training, out, progress=progress, identity=identity)
     if PartialState().is_main_process: model.save_pretrained(Path(out)/"model")
     return model

@@ -198,8 +198,7 @@ def drop_lesson(
     "To say what revealing a patch lowers. Raises ValueError if there are no candidates, or too many."
     n = estimator.n_tokens
     if not 1 <= candidates <= n - n//2: raise ValueError(f"candidates is {candidates}; of {n} patches, up to {n//2} are seen, so it lies between 1 and {n - n//2}")
-    parts = estimator.state_dict() if isinstance(estimator, nn.Module) else {k: v for k, v in vars(estimator).items() if isinstance(v, Tensor)}
-    where = next(iter(parts.values())).device; tokenizer = copy.deepcopy(tokenizer).to(where)
+    where = estimator.tensors()[0].device; tokenizer = copy.deepcopy(tokenizer).to(where)
     few = tokenizer.encode(images.spread(min(64, len(images))).images()[0].to(where)); nothing, every = torch.zeros(len(few), n, dtype=torch.bool, device=where), torch.arange(n, device=where).expand(len(few), n)
     A, own = (v.cpu() for v in pointwise_graph(estimator, few)); mean, scale = own.mean(0).clamp(min=1e-3).float(), one_step_drops(estimator, few, nothing, ~nothing, every).std().clamp(min=1e-6).item()
     def loss(model, batch:dict) -> tuple[Tensor, dict]:
@@ -214,7 +213,7 @@ def drop_lesson(
         error = ((predicted_drops(r, observed).gather(1, tried) - drops)/scale).square().mean()
         choice = choice_loss(r.scores, greedy)
         return error + order_weight*choice, {"error": error.detach(), "choice": choice.detach(), "drop": drops.mean()}
-    return Lesson(images, loss, {"lesson": f"drops, {noise:g}, {candidates}, {order_weight:g}", "estimator": fingerprint(*parts.values()), "set": images.identity()}, None, tuple(tokenizer.grid), {"share": A.mean(0).float()/mean[:, None], "own": mean, "rank": _mean_rank(coverage_order(A, own))})
+    return Lesson(images, loss, {"lesson": f"drops, {noise:g}, {candidates}, {order_weight:g}", "estimator": fingerprint(*estimator.tensors()), "set": images.identity()}, None, tuple(tokenizer.grid), {"share": A.mean(0).float()/mean[:, None], "own": mean, "rank": _mean_rank(coverage_order(A, own))})
 
 # %% ../nbs/07_teaching.ipynb #1a58a806
 def hide(
