@@ -65,10 +65,10 @@ def strongest_edges(
     top:int, # edges to return
     target:int|None=None, # only the edges of this target
 )->tuple[Tensor,Tensor]: # (k, 2) of target, source; weights (k,); heaviest first, zeros left out
-    "The heaviest entries of one dependency graph; ties in raster order."
+    "The heaviest edges of one dependency graph; ties in raster order."
     if A.ndim != 2 or A.shape[0] != A.shape[1]: raise ValueError(f"A is {tuple(A.shape)}; one image's graph is (N, N): pass A[b]")
     if target is not None and not 0 <= target < len(A): raise ValueError(f"there is no target {target}; the graph has {len(A)} patches, counted from 0")
-    rows = A if target is None else A[target:target + 1]
+    rows = A.clone().fill_diagonal_(0)[slice(None) if target is None else slice(target, target + 1)] # what a patch knows of itself is no edge
     weight, flat = rows.flatten().sort(descending=True, stable=True)
     edges = torch.stack([flat//A.shape[1] + (target or 0), flat % A.shape[1]], 1)
     keep = weight[:top] > 0

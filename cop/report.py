@@ -8,7 +8,7 @@ __all__ = ['ORDERS', 'demo_orders', 'spread', 'judge_orders', 'verdict', 'best_f
            'shipped_ranker', 'demo', 'caution', 'half_known', 'report_page']
 
 # %% ../nbs/12_report.ipynb #ea11571b
-import base64, html, io, json, os, platform, re, shutil, string, time
+import base64, html, io, json, platform, re, shutil, string, time
 from datetime import datetime, timezone
 from pathlib import Path
 import matplotlib as mpl
@@ -23,7 +23,7 @@ from .measures import area, gap_closed
 from .order import METHODS, TRACKS, baseline_orders, collapse_order, kendall_tau, random_order
 from .plots import as_rgb, contact_sheet, plot_curves, plot_dependencies, plot_gaps, plot_rank_maps, plot_training
 from .ranker import Ranker
-from .store import save_orders
+from .store import _write, save_orders
 from .tokens import PCAPatches
 from .training import TrainingConfig, newest_checkpoint, read_metrics
 
@@ -79,12 +79,13 @@ def judge_orders(
     grid:tuple[int,int], # rows, columns
     n_random:int=1024, # random orders of the reference, a multiple of 64
     seed:int=0, # of the random orders and the bootstrap
+    reference:Tensor|None=None, # their curves, of an earlier call with the same judge and seed; None: they are made
 )->tuple[dict[str,Tensor],Tensor,dict[str,dict]]: # name → curves (B, N + 1); curves of the reference; name → area, gap_closed, ci, spread
     "What every order is worth to the judge: curves in nats, and gaps with bootstrap intervals."
     distinct, which = torch.cat(list(orders.values())).unique(dim=0, return_inverse=True) # each is judged once
     curves = dict(zip(orders, judge.residual_entropy(distinct)[which].split([len(o) for o in orders.values()])))
     B = len(orders["greedy"])
-    reference = judge.residual_entropy(random_order(n_random, judge.n_tokens, seed=seed + 1))
+    if reference is None: reference = judge.residual_entropy(random_order(n_random, judge.n_tokens, seed=seed + 1))
     pool = area(reference).view(-1, 64)
     random_area = pool.repeat(-(-B//len(pool)), 1)[:B]
     rows = {}
@@ -384,12 +385,12 @@ def shipped_ranker() -> Ranker|None: # None: this is no checkout
     folder = data_path() and data_path()/"checkpoints"/"ranker-fashion"/"model"
     return Ranker.from_pretrained(folder) if folder and folder.is_dir() else None
 
-def _look(out:Path, r:dict, judge:GaussianTokens, ranker:Ranker) -> None:
+def _look(out:Path, r:dict, ranker:Ranker) -> None:
     "Write `ranker.html`."
     ranker.order(r["images"][:1], "coverage"); began = time.perf_counter(); ranker.order(r["images"], "coverage"); seconds = time.perf_counter() - began # after a first call
-    r = _judged(r, judge, ranker); pick, A = r["pick"], ranker.dependencies(r["images"][r["pick"][:1]])[0].fill_diagonal_(0)
-    _replace(out/"ranker.html", _page(_LOOK, r, ("ranker", "variance", "random", "greedy"), duration=f"{seconds:.2f} seconds", each=f"{1000*seconds/len(r['images']):.1f} ms", parameters=f"{sum(p.numel() for p in ranker.parameters()):,}", verdict=says(r["rows"]["ranker"]),
-        graph=figure_svg(lambda: _graphs(r["images"][pick[0]], A, r["exact"], r["grid"]), "a predicted graph drawn on an image", "graph"), sheet=_sheet(r["images"][pick], r["orders"]["ranker"][pick], r["grid"], [r["captions"][i] for i in pick], "ranker")))
+    pick, A = r["pick"], ranker.dependencies(r["images"][r["pick"][:1]])[0]
+    _write(out/"ranker.html", _page(_LOOK, r, ("ranker", "variance", "random", "greedy"), duration=f"{seconds:.2f} seconds", each=f"{1000*seconds/len(r['images']):.1f} ms", parameters=f"{sum(p.numel() for p in ranker.parameters()):,}", verdict=says(r["rows"]["ranker"]),
+        graph=figure_svg(lambda: _graphs(r["images"][pick[0]], A, r["exact"], r["grid"]), "a predicted graph drawn on an image", "graph"), sheet=_sheet(r["images"][pick], r["orders"]["ranker"][pick], r["grid"], [r["captions"][i] for i in pick], "ranker")).encode())
     print(f"{len(r['images'])} held-out images ordered in one pass each, {seconds:.2f} s in all: {out/'ranker.html'}", flush=True)
 
 # %% ../nbs/12_report.ipynb #f972d83e
@@ -431,15 +432,15 @@ def demo(
     judge, ranker = GaussianTokens.fit(tokens), shipped_ranker()
     r = {"images": shown, "index": index, "captions": [test.classes[c] for c in labels], "grid": tokenizer.grid, "pick": [int((labels == c).nonzero()[0]) for c in labels.unique()][:9], "n_train": len(train), "steps": steps, "seed": seed,
          "exact": judge.mutual_information(), "guess": float((tokens - tokens.mean((0, 1))).abs().mean())}
-    if ranker is not None: _look(out, r, judge, ranker)
+    if ranker is not None: r = _judged(r, judge, ranker); _look(out, r, ranker)
     training = TrainingConfig(steps=steps, batch_size=_BATCH, lr=1e-3, seed=seed, log_every=max(1, steps//100), checkpoint_every=max(50, steps//10), max_minutes=minutes, ema=.99)
     model = train_comae(train, tokenizer, out/"comae", comae=_MODEL, training=training, progress=progress)
     r |= {"metrics": read_metrics(out/"comae"), "state": newest_checkpoint(out/"comae")[1], "A": model.dependencies(tokenizer.encode(shown), progress=progress)}
-    return _write(out, _judged(r, judge, ranker), model)
+    return _finish(out, _judged(r, judge, ranker), model)
 
 def _judged(r:dict, judge:GaussianTokens, ranker:Ranker|None) -> dict: # what is known, and what every order is worth
     orders = demo_orders(r["images"], r["index"], _PATCH, judge, ranker, r.get("A"), r["seed"])
-    return {**r, "orders": orders, **dict(zip(("curves", "reference", "rows"), judge_orders(judge, orders, r["grid"], seed=r["seed"])))}
+    return {**r, "orders": orders, **dict(zip(("curves", "reference", "rows"), judge_orders(judge, orders, r["grid"], seed=r["seed"], reference=r.get("reference"))))}
 
 # %% ../nbs/12_report.ipynb #3191554d
 def _summary(r:dict, model:CoMAE) -> dict: # what report.json holds
@@ -480,14 +481,11 @@ def report_page(r:dict, summary:dict) -> str: # HTML
         **{f"tau_{k}": f"{float(kendall_tau(r['orders'][k], r['orders'][k].roll(1, 0)).mean()):.2f}".replace("-", "−") for k in ("pagerank", "coverage")},
         pagerank_note=" " + static_score(rows))
 
-def _write(out:Path, r:dict, model:CoMAE) -> dict:
+def _finish(out:Path, r:dict, model:CoMAE) -> dict:
     "Write everything, report.json last, so that its presence means that the demo is complete."
     summary = _summary(r, model)
     shutil.rmtree(out/"orders", ignore_errors=True) # of a demo that was not completed
     for name, order in r["orders"].items():
         save_orders(out/"orders"/name, order, r["grid"], TRACKS.get(name, "receiver"), {"method": name, "source": "fashion-mnist-10k test", "images": r["index"].tolist()})
-    for name, text in (("report.html", report_page(r, summary)), ("report.json", json.dumps(summary, indent=1) + "\n")): _replace(out/name, text)
+    for name, text in (("report.html", report_page(r, summary)), ("report.json", json.dumps(summary, indent=1) + "\n")): _write(out/name, text.encode())
     return summary
-
-def _replace(path:Path, text:str) -> None: # a file is whole, or as it was
-    path.with_suffix(".tmp").write_text(text, encoding="utf-8"); os.replace(path.with_suffix(".tmp"), path)

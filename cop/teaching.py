@@ -145,6 +145,7 @@ def _mean_rank(order:Tensor) -> Tensor: return order.long().argsort(1).float().m
 
 def _uniform(n:int) -> Tensor: return torch.full((n,), (n - 1)/2) # ranks of a uniform teleport: scores are PageRank
 
+# %% ../nbs/07_teaching.ipynb #7be20a42
 def graph_lesson(
     images:ImageSet, # training images
     graphs:tuple[Tensor,Tensor], # A (images, N, N), self-information (images, N), of `ask_teacher`
@@ -165,6 +166,7 @@ def graph_lesson(
         return edge_weight*(edges + worth) + order_weight*choice, {"edges": edges.detach(), "self_information": worth.detach(), "choice": choice.detach()}
     return Lesson(TaughtImages(images, A=A, own=own, order=order), loss, {"lesson": f"graphs, {method}, {edge_weight:g}, {order_weight:g}", "graphs": fingerprint(some, own), "set": images.identity()}, None, tuple(grid), {"share": some.mean(0)/own.mean(0)[:, None].clamp(min=1e-3), "own": own.mean(0).clamp(min=1e-3), "rank": _uniform(A.shape[1]) if method == "pagerank" else _mean_rank(order)})
 
+# %% ../nbs/07_teaching.ipynb #7be20a44
 def score_lesson(
     images:ImageSet, # training images
     scores:Tensor, # (images, N), larger is realised earlier
@@ -248,14 +250,14 @@ def reconstruction_lesson(
     "A CoMAE whose edges come from one pass for all targets."
     torch.manual_seed(hash_keys(seed, 71).item() % 2**31)
     partner = Reconstruction(CoMAE(tokenizer.grid, tokenizer.dim, encoder_width=4, encoder_depth=1, encoder_heads=1, **(comae or {})))
-    inner_n, patch_size = tokenizer.n_tokens, images[0]["image"].shape[1]//tokenizer.grid[0]; settings = str(sorted({**(comae or {}), "hidden": hidden, "seed": seed}.items()))
+    patch_size = images[0]["image"].shape[1]//tokenizer.grid[0]; settings = str(sorted({**(comae or {}), "hidden": hidden, "seed": seed}.items()))
     def loss(model, batch:dict) -> tuple[Tensor, dict]:
         inner = getattr(model, "module", model).partner.comae; keys, x = batch["key"], batch["image"]
         tokens = tokenizer.to(x.device).encode(x); targets = keyed_permutation(keys, inner.n_tokens)[:, :inner.targets]
         noise = keyed_normal(keys, inner.targets, inner.n_tokens - 1, inner.dim, stream=1)
         terms = model(hide(x, targets, patch_size) if hidden else x, tokens, targets, noise)
         return terms.pop("loss") + terms["self_information"], terms
-    return Lesson(images, loss, {"lesson": f"reconstruction, {settings}", "tokenizer": fingerprint(*tokenizer.state_dict().values()), "set": images.identity()}, partner, tuple(tokenizer.grid), {"rank": _uniform(inner_n)}, ("teleport",))
+    return Lesson(images, loss, {"lesson": f"reconstruction, {settings}", "tokenizer": fingerprint(*tokenizer.state_dict().values()), "set": images.identity()}, partner, tuple(tokenizer.grid), {"rank": _uniform(tokenizer.n_tokens)}, ("teleport",))
 
 # %% ../nbs/07_teaching.ipynb #d5178cb5
 @torch.no_grad()
