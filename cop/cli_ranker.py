@@ -12,6 +12,7 @@ from fastcore.script import call_parse
 from .cli import _FIT_NUMBERS, _check_size, _load_run, _processes, _training_images, one_line_errors
 from .cli_vit import _task, _trained
 from .comae import CoMAE
+from .cvit import load_order
 from .data import ImageSet, evenly_spaced
 from .live import label_lesson
 from .mixture import MixtureTokens
@@ -32,10 +33,11 @@ def _mixture_teacher(images:ImageSet, patch_size:int, components:int, mixture:in
     pca = PCAPatches.fit(some[::2], components, patch_size, whiten=False); estimator = MixtureTokens.fit(torch.cat([pca.encode(x) for x in some.split(256)]), components=mixture)
     return pointwise_teacher(estimator, pca), fingerprint(*estimator.tensors()), tuple(pca.grid)
 
-def _lesson_of(lesson:str, images:ImageSet, out:Path, training:TrainingConfig, comae:str|None, vit:str|None, method:str|None, patch_size:int, components:int, mixture:int, fields:dict, device:torch.device, progress:bool) -> tuple[Lesson,dict]: # and the ranker's fields
+def _lesson_of(lesson:str, images:ImageSet, out:Path, training:TrainingConfig, comae:str|None, vit:str|None, order:str|None, method:str|None, patch_size:int, components:int, mixture:int, fields:dict, device:torch.device, progress:bool) -> tuple[Lesson,dict]: # and the ranker's fields
     "A lesson by name; one line if what it needs is missing, before a teacher is asked."
     if lesson not in LESSONS: raise ValueError(f"there is no lesson {lesson!r}; choose {', '.join(LESSONS)}")
     if method and lesson in ("label", "reconstruction"): raise ValueError(f"the lesson {lesson} reads no order from a teacher's graph: leave --method out")
+    if order and lesson != "label": raise ValueError(f"the lesson {lesson} starts from no given order, only label does: leave --order out")
     method = method or {"comae": "pagerank"}.get(lesson, "coverage")
     if method not in METHODS: raise ValueError(f"there is no method {method!r}; choose {', '.join(METHODS)}")
     def fit(patch_size:int) -> dict: Ranker(**fields, patch_size=patch_size); return {**fields, "patch_size": patch_size} # one line if there can be no such network
@@ -43,7 +45,7 @@ def _lesson_of(lesson:str, images:ImageSet, out:Path, training:TrainingConfig, c
         if not vit: raise ValueError("the lesson label needs --vit, the folder of a run of cop_train_vit, best one with --order random")
         images.check_labels(); net = _trained(vit); net.grid_of(images.images([0])[0])
         if _task(vit, images)["places"]: raise ValueError(f"the model in {vit} has never seen a pixel (--places), so it cannot say which are needed")
-        return label_lesson(images, net, training), fit(net.patch_size)
+        return label_lesson(images, net, order=load_order(order)[0] if order else None, seed=training.seed), fit(net.patch_size)
     if lesson == "reconstruction": return reconstruction_lesson(images, PCAPatches.fit(images.images(evenly_spaced(len(images), 5000))[0], components, patch_size), seed=training.seed), fit(patch_size)
     if lesson == "comae":
         if not comae: raise ValueError("the lesson comae needs --comae, the folder of a run of cop_train_comae")
@@ -60,6 +62,7 @@ def train_ranker(
     out:str="runs/ranker", # folder of the run: model/, graphs/ (what the teacher said), metrics.jsonl, checkpoints/
     comae:str|None=None, # folder of a run of cop_train_comae, for comae
     vit:str|None=None, # folder of a run of cop_train_vit, for label
+    order:str|None=None, # JSON file of an order that label starts from, such as orders/label.json in a run of cop_train_vit --order label
     method:str|None=None, # how the teacher's order is read from its graph: pagerank (comae's default), pagerank_transposed, katz, coverage (pointwise's default), discounted_pagerank, gaussian
     patch_size:int=4, # pixels, for pointwise and reconstruction; else the teacher's
     components:int=4, # principal components of a patch, for pointwise and reconstruction
@@ -94,6 +97,6 @@ def train_ranker(
                               log_every=log_every, checkpoint_every=checkpoint_every, max_minutes=max_minutes)
     images = _training_images(source, split, root, download, image_size, skip_errors, "L" if grey else "RGB"); state = _processes()
     fields = {"image_size": list(images[0]["image"].shape[1:]), "width": width, "depth": depth, "heads": heads, "edge_width": edge_width}
-    with state.main_process_first(): what, fields = _lesson_of(lesson, images, Path(out), training, comae, vit, method, patch_size, components, mixture, fields, state.device, state.is_main_process)
+    with state.main_process_first(): what, fields = _lesson_of(lesson, images, Path(out), training, comae, vit, order, method, patch_size, components, mixture, fields, state.device, state.is_main_process)
     _teaching.train_ranker(what, out, fields, training, flip, resume=resume)
     if state.is_main_process: print(f"{out}: order images with cop_order --ranker {out} --source …")

@@ -149,7 +149,9 @@ def start(self:Ranker,
     if share is not None:
         logit = torch.logit(share.double().clamp(1e-3, 1 - 1e-3)); near = ~torch.eye(n, dtype=torch.bool, device=share.device)
         level = logit[near].mean(); U, S, V = torch.linalg.svd((logit - level)*near, full_matrices=False); k = min(n, len(self.from_place))
-        for place, factor in ((self.from_place, U), (self.to_place, V.mT)): place.zero_(); place[:k] = (factor[:, :k]*S[:k].sqrt()).mT.reshape(k, *self.grid)
+        told = int((S[:k] > 1e-6).sum()) # the rest is 0 by one factor alone, so that both can still be learned
+        self.from_place.zero_(); self.from_place[:told] = (U[:, :told]*S[:told].sqrt()).mT.reshape(told, *self.grid)
+        self.to_place[k:].zero_(); self.to_place[:told] = (V.mT[:, :told]*S[:told].sqrt()).mT.reshape(told, *self.grid)
         nn.init.normal_(self.query.weight, std=.02); nn.init.zeros_(self.query.bias); nn.init.zeros_(self.level.weight); self.level.bias.fill_(level)
     if rank is not None: self.prior[1] = (6*(.5 - (rank + .5)/n)).view(self.grid); nn.init.zeros_(self.teleport.weight)
 
