@@ -56,20 +56,22 @@ def coverage_order(
     self_information:float|Tensor|None=None, # A_ii in units of A, ≥ 0; (B, N) possible; None is the largest entry of each graph
     weights:Tensor|None=None, # c, (N,) or (B, N) ≥ 0: how much each target counts; None is 1
     targets:Tensor|None=None, # (N,) or (B, N) bool: these alone count, and come last, in raster order; None: all count
+    steps:int|None=None, # choices, 0 … N; the others follow by what each would add to them; None: all
 )->Tensor: # (B, N) int64
     "Greedy on F(S) = Σ_i c_i · max_{j∈S} A_ij. Raises ValueError on bad input."
-    A = check_graph(A)
+    A = check_graph(A); steps = A.shape[1] if steps is None else steps
+    if not 0 <= steps <= A.shape[1]: raise ValueError(f"steps is {steps}; of {A.shape[1]} patches, 0 to {A.shape[1]} can be chosen")
     c = _per_patch(1. if weights is None else weights, A, "weights")
     own = _per_patch(A.amax((1, 2))[:, None] if self_information is None else self_information, A, "self_information")
     if targets is not None:
         held = _held_out(targets, A)
-        return hold_out(coverage_order(A.masked_fill(held[:, None], 0), 0., c*held), held)
+        return hold_out(coverage_order(A.masked_fill(held[:, None], 0), 0., c*held, steps=steps), held)
     (b, n), device = A.shape[:2], A.device
     by_target = A*c[:, :, None]; by_target.diagonal(dim1=1, dim2=2).copy_(c*own)
     by_source, first = by_target.mT.reshape(b*n, n), torch.arange(b, device=device)*n
     value, best = by_target.sum(1), A.new_zeros(b, n) # F(S ∪ {j}) of every candidate j; what covers each target so far
     by_target, order = by_target.view(b*n, n), torch.empty(b, n, dtype=torch.int64, device=device)
-    for k in range(n):
+    for k in range(steps):
         at = (value >= value.amax(1, keepdim=True)*(1 - 1e-12)).byte().argmax(1) # the first of those that tie
         order[:, k], new = at, by_source.index_select(0, first + at)
         row = (new > best).flatten().nonzero()[:, 0] # the targets that this choice covers better, of all images
@@ -78,6 +80,7 @@ def coverage_order(
         value += torch.zeros_like(value[:, 0]).index_add_(0, image, now)[:, None]
         value.index_add_(0, image, saved, alpha=-1).view(-1)[first + at] = -torch.inf # chosen: never again
         best = torch.maximum(best, new)
+    order[:, steps:] = value.argsort(dim=1, descending=True, stable=True)[:, :n - steps]
     return order
 
 # %% ../nbs/06_order.ipynb #c32d6fc8

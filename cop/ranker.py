@@ -180,13 +180,16 @@ RANKINGS = ("score", "pagerank", "coverage")
 
 def order(self:Ranker,
     images:Tensor, # (B, 3 or 1, H, W): uint8, or float in 0 … 1
-    method:str="score", # "score" (the propagated scores), "pagerank" (of the graph, to the fixed point), or "coverage" (of the graph)
+    method:str="score", # "score" (the propagated scores), "pagerank" (of the graph, to the fixed point), or "coverage" (of the graph; the second half by score)
 )->Tensor: # (B, N) int64, sender track, on the images' device
     "An order for every image. Raises ValueError on bad images or an unknown method."
     if method not in RANKINGS: raise ValueError(f"there is no method {method!r}; choose {', '.join(RANKINGS)}")
     r = _look(self, images)
-    found = order_from_scores(r.scores) if method == "score" else order_from_scores(pagerank(r.edges, self.damping)) if method == "pagerank" else coverage_order(r.edges, r.own)
-    return found.to(images.device)
+    if method == "coverage":
+        half = -(-r.scores.shape[1]//2); chosen = coverage_order(r.edges, r.own, steps=half)[:, :half]
+        value = r.scores.scatter(1, chosen, (1. + torch.arange(half, 0, -1, device=chosen.device)).expand_as(chosen)) # scores are below 1
+    else: value = r.scores if method == "score" else pagerank(r.edges, self.damping)
+    return order_from_scores(value).to(images.device)
 
 Ranker.dependencies, Ranker.scores, Ranker.order = dependencies, scores, order
 
