@@ -82,12 +82,13 @@ def exchanges(
     temperature:float=1., # τ > 0, in units of the scores
 )->tuple[Tensor,Tensor,Tensor]: # taken away (B, M), shown instead (B, M); orders (B, 1 + M, N), each begins with a set of K patches: first S, then S − a + b of every exchange
     "Single exchanges across the border between the first K patches and the others."
-    (b, n), order = scores.shape, scores.argsort(1, descending=True); seen = torch.zeros_like(scores, dtype=torch.bool).scatter(1, order[:, :keep], True)
+    order = scores.argsort(1, descending=True); seen = torch.zeros_like(scores, dtype=torch.bool).scatter(1, order[:, :keep], True)
     border, u = scores.gather(1, order[:, keep - 1:keep + 1]).mean(1, keepdim=True), keyed_uniform(keys, 2, pairs, stream=4).to(scores.device)
     gone, come = (_near(scores, among, border, u[:, i], temperature) for i, among in enumerate((seen, ~seen)))
     sets = seen[:, None].repeat(1, 1 + pairs, 1); sets[:, 1:] = sets[:, 1:].scatter(2, gone[..., None], False).scatter(2, come[..., None], True)
     return gone, come, sets.byte().argsort(dim=2, descending=True, stable=True)
 
+# %% ../nbs/10_live.ipynb #b018680c
 def label_lesson(
     images:ImageSet, # training images, with classes
     vit:SparseViT, # a trained classifier, best one that knows random orders; it is copied, and stays as it is
