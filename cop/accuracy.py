@@ -8,7 +8,7 @@ __all__ = ['distinct_keeps', 'Answers', 'save_answers', 'load_answers', 'ask', '
            'knee_interval', 'calibration_error', 'count_macs', 'vit_macs']
 
 # %% ../nbs/11_accuracy.ipynb #4020dedd
-import copy, hashlib, importlib, os
+import copy, hashlib, importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,13 +16,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load, save_file
 from scipy.stats import binomtest
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchmetrics.functional.classification import binary_calibration_error
 from tqdm import tqdm
-from .data import ImageSet
+from .data import ImageSet, whole_file
 from .measures import Interval
 from .store import OrderSource, OrderStore
 from .vit import kept_tokens
@@ -75,9 +75,8 @@ def save_answers(self:Answers,
     path:str|Path, # of the .safetensors file
 ):
     "Write the answers; the file is whole or not there."
-    path = Path(path); path.parent.mkdir(parents=True, exist_ok=True); temporary = path.with_name(path.name + ".tmp")
     tensors = {**vars(self), "n_tokens": torch.tensor(self.n_tokens), "images": torch.tensor(list(bytes.fromhex(self.images)), dtype=torch.uint8)}
-    temporary.write_bytes(save({k: v.contiguous() for k, v in tensors.items()})); os.replace(temporary, path)
+    with whole_file(path) as f: save_file({k: v.contiguous() for k, v in tensors.items()}, f)
 
 def load_answers(
     path:str|Path, # written by `Answers.save`

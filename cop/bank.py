@@ -10,12 +10,12 @@ import json
 from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 from torch import Tensor
+from .data import whole_file
 from .entropy import check_order
 from .keyed import hash_keys, keyed_uniform
 from .measures import Interval
-from .store import _write
 
 # %% ../nbs/06_bank.ipynb #c3a5cc19
 class OrderBank:
@@ -86,7 +86,7 @@ def _save(self:OrderBank,
     "Write the bank, under a temporary name first."
     path = Path(path); path.parent.mkdir(parents=True, exist_ok=True)
     small = torch.uint8 if self.orders.shape[1] <= 256 else torch.int32
-    _write(path, save({"orders": self.orders.to(small), "labels": self.labels.int()}, metadata={"format": "cop-bank-1", "grid": json.dumps(self.grid), "configuration": json.dumps(self.configuration)}))
+    with whole_file(path) as f: save_file({"orders": self.orders.to(small), "labels": self.labels.int()}, f, metadata={"format": "cop-bank-1", "grid": json.dumps(self.grid), "configuration": json.dumps(self.configuration)})
 
 def _load(cls:type[OrderBank],
     path:str|Path, # written by `save`

@@ -19,7 +19,7 @@ from torchvision.utils import make_grid
 from accelerate import Accelerator, InitProcessGroupKwargs
 from . import cmar as _cmar, comae as _comae, mar as _mar, metrics as _metrics, report as _report
 from .bank import OrderBank
-from .data import ImageSet, evenly_spaced, load_images
+from .data import ImageSet, evenly_spaced, load_images, whole_file
 from .diffusion import diffusion_tables
 from .order import METHODS, TRACKS, baseline_orders, collapse_order, halton_order, raster_order
 from .plots import contact_sheet
@@ -332,8 +332,8 @@ def _drawing_order(order:str, tokenizer:Tokenizer): # what `draw_images` takes, 
     if bank.grid != grid: raise ValueError(f"the orders in {order} are of {bank.grid[0]} × {bank.grid[1]} patches, the model has {grid[0]} × {grid[1]}")
     return bank, hashlib.sha256(Path(order).read_bytes()).hexdigest()[:16]
 
-def _write_picture(path:Path, picture:Tensor): # under a temporary name first
-    path.parent.mkdir(parents=True, exist_ok=True); write_png(picture, f"{path}.tmp"); Path(f"{path}.tmp").replace(path)
+def _write_picture(path:Path, picture:Tensor):
+    with whole_file(path) as f: write_png(picture, str(f))
 
 def _read_picture(path:Path) -> Tensor: # uint8 (C, H, W)
     try: return read_image(str(path))
@@ -384,7 +384,8 @@ def sample(
     with tqdm(total=len(mine), desc="images", unit="image", disable=not state.is_main_process) as bar:
         for part in mine.split(batch) if len(mine) else ():
             pictures = _cmar.draw_images(net, tokenizer, *part.T, along, seed, num_iter, batch, **how)
-            if state.is_main_process and not record.exists(): out.mkdir(parents=True, exist_ok=True); record.write_text(json.dumps(about, indent=1) + "\n")
+            if state.is_main_process and not record.exists():
+                with whole_file(record) as f: f.write_text(json.dumps(about, indent=1) + "\n")
             for (l, i), picture in zip(part.tolist(), pictures): _write_picture(path(l, i), picture)
             bar.update(len(part))
     state.wait_for_everyone()
@@ -425,7 +426,7 @@ def evaluate(
     seen = look(drawn); found = _metrics.evaluate(seen, real, splits)
     interval = _metrics.frechet_interval(seen, real if statistics else _metrics.Statistics.of(real), boot)
     distance = next(iter(found)); result = {"images": len(drawn), "extractor": judge.name, "reference": reference, **found, f"{distance}, 95 % interval": [interval.low, interval.high]}
-    (Path(images)/"measures.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    with whole_file(Path(images)/"measures.json") as f: f.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     for k, v in result.items(): print(f"{k:42} {v if isinstance(v, (str, int)) else ' … '.join(f'{x:.3f}' for x in (v if isinstance(v, list) else [v]))}")
 
 # %% ../nbs/13_cli.ipynb #9caa36de

@@ -14,7 +14,7 @@ from .accuracy import Answers, accuracy_curve, accuracy_interval, ask, auc, cali
 from .cli import load_ranker, _load_run, _processes, _training_images, one_line_errors
 from .comae import CoMAE
 from .cvit import load_order, make_orders
-from .data import ImageSet, load_images
+from .data import ImageSet, load_images, whole_file
 from .live import live_orders, same_patches
 from .order import random_order
 from .store import OrderSource, OrderStore
@@ -133,7 +133,7 @@ def train_vit(
     with state.main_process_first(): orders = None if order == "all" else _orders_of(order, images, net, Path(out)/"orders", comae, full, state.is_main_process, loose, label_images, ranker, True)
     _vit.train_vit(net, images, out, orders, training, "none" if order == "all" else schedule, Augment(flip, pad, scale), label_smoothing, not places, trivial_augment if trivial else None, resume=resume)
     if state.is_main_process:
-        (Path(out)/"task.json").write_text(json.dumps({"classes": images.classes, "places": places}) + "\n")
+        with whole_file(Path(out)/"task.json") as f: f.write_text(json.dumps({"classes": images.classes, "places": places}) + "\n")
         print(f"{out}: ask it with " + _how_to_ask(out, order, source=source, image_size=image_size, root=root, comae=comae, ranker=ranker, full=full))
 
 # %% ../nbs/13_cli_vit.ipynb #ea871ca8
@@ -202,4 +202,5 @@ def eval_vit(
     classify.n_tokens = net.n_tokens
     answers = ask(classify, images, random_order(len(images), net.n_tokens, seed) if orders is None else orders, keeps, batch, device, progress=True); answers.save(out/"answers.safetensors")
     result = _summary(answers, net, tuple(images[0]["image"].shape), asked)
-    (out/"accuracy.json").write_text(json.dumps(result, indent=1) + "\n"); print(_table(result) + f"\nwritten to {out}/accuracy.json and answers.safetensors")
+    with whole_file(out/"accuracy.json") as f: f.write_text(json.dumps(result, indent=1) + "\n")
+    print(_table(result) + f"\nwritten to {out}/accuracy.json and answers.safetensors")

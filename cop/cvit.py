@@ -15,7 +15,7 @@ from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor
 from tqdm import tqdm
 from .comae import CoMAE
-from .data import ImageSet
+from .data import ImageSet, whole_file
 from .entropy import Estimator, check_order
 from .graph import pointwise_graph
 from .order import centre_order, collapse_order, coverage_order, halton_order, order_from_scores, raster_order, reverse_order, variance_coverage_order, variance_order
@@ -84,8 +84,7 @@ def save_order(
     about:dict|None=None, # what made it; JSON values
 ):
     "Keep one order for all images, under a temporary name first."
-    path = Path(path); path.parent.mkdir(parents=True, exist_ok=True); temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps({**(about or {}), "order": order.tolist()}) + "\n"); temporary.replace(path)
+    with whole_file(path) as f: f.write_text(json.dumps({**(about or {}), "order": order.tolist()}) + "\n")
 
 def load_order(
     path:str|Path, # written by `save_order`

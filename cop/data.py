@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['FASHION_CLASSES', 'IMAGE_TYPES', 'SOURCES', 'ImageSet', 'images', 'in_memory', 'check_labels', 'flip_sample',
            'crop_sample', 'first_of_each_class', 'evenly_spaced', 'spread', 'identity', 'read_idx', 'write_idx',
-           'data_path', 'cache_path', 'read_image', 'load_images']
+           'data_path', 'cache_path', 'whole_file', 'read_image', 'load_images']
 
 # %% ../nbs/00_data.ipynb #4d239402
 import gzip, hashlib, json, os, struct, warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 import numpy as np
 import torch
@@ -197,6 +198,17 @@ def cache_path() -> Path: # the folder; it may not exist yet
     "The folder for what is downloaded or unpacked: `COP_CACHE`, `data/cache` of the checkout, or `~/.cache/cop`."
     if os.environ.get("COP_CACHE"): return Path(os.environ["COP_CACHE"])
     return data_path()/"cache" if data_path() else Path.home()/".cache"/"cop"
+
+# %% ../nbs/00_data.ipynb #c2a90f16
+@contextmanager
+def whole_file(
+    path:str|Path, # the file to write; its folder is made
+)->Iterator[Path]: # for `with`: a path beside it, to write to
+    "Lend a temporary name, which becomes `path` when the block has ended well; else the file stays what it was."
+    path = Path(path); path.parent.mkdir(parents=True, exist_ok=True); temporary = path.with_name(path.name + ".tmp")
+    temporary.unlink(missing_ok=True); temporary.touch(); mode = temporary.stat().st_mode # as umask wants it: safetensors 0.8 would keep others from reading
+    yield temporary
+    temporary.chmod(mode); os.replace(temporary, path)
 
 # %% ../nbs/00_data.ipynb #afc0f0cf
 def _torchvision_set(

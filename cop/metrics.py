@@ -8,7 +8,7 @@ __all__ = ['Classifier', 'train_classifier', 'Features', 'Extractor', 'classifie
            'frechet_difference', 'size_bias']
 
 # %% ../nbs/11_metrics.ipynb #44c5dcd2
-import copy, hashlib, importlib, math, os, pickle, zipfile, zlib
+import copy, hashlib, importlib, math, pickle, zipfile, zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from accelerate import PartialState
 from torch import Tensor, nn
 from tqdm import tqdm
 from .comae import random_flip
-from .data import ImageSet
+from .data import ImageSet, whole_file
 from .measures import Interval
 from .tokens import Pretrained
 from .training import TrainingConfig, fingerprint, train
@@ -189,9 +189,7 @@ class Statistics:
         path:str|Path, # of the .npz file
     ):
         "Write the statistics with the keys of public files, under a temporary name first."
-        path = Path(path); path.parent.mkdir(parents=True, exist_ok=True); temporary = path.with_name(path.name + ".tmp")
-        with open(temporary, "wb") as f: np.savez(f, mu=self.mean.numpy(), sigma=self.covariance.numpy(), n=self.n or 0, extractor=self.extractor or "")
-        os.replace(temporary, path)
+        with whole_file(path) as temporary, open(temporary, "wb") as f: np.savez(f, mu=self.mean.numpy(), sigma=self.covariance.numpy(), n=self.n or 0, extractor=self.extractor or "")
 
     @classmethod
     def load(cls,

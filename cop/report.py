@@ -17,13 +17,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 from .comae import CoMAE, train_comae
-from .data import data_path, evenly_spaced, load_images
+from .data import data_path, evenly_spaced, load_images, whole_file
 from .entropy import GaussianTokens
 from .measures import area, gap_closed
 from .order import METHODS, TRACKS, baseline_orders, collapse_order, kendall_tau, random_order
 from .plots import as_rgb, contact_sheet, plot_curves, plot_dependencies, plot_gaps, plot_rank_maps, plot_training
 from .ranker import Ranker
-from .store import _write, save_orders
+from .store import save_orders
 from .tokens import PCAPatches
 from .training import TrainingConfig, newest_checkpoint, read_metrics
 
@@ -389,8 +389,9 @@ def _look(out:Path, r:dict, ranker:Ranker) -> None:
     "Write `ranker.html`."
     ranker.order(r["images"][:1], "coverage"); began = time.perf_counter(); ranker.order(r["images"], "coverage"); seconds = time.perf_counter() - began # after a first call
     pick, A = r["pick"], ranker.dependencies(r["images"][r["pick"][:1]])[0]
-    _write(out/"ranker.html", _page(_LOOK, r, ("ranker", "variance", "random", "greedy"), duration=f"{seconds:.2f} seconds", each=f"{1000*seconds/len(r['images']):.1f} ms", parameters=f"{sum(p.numel() for p in ranker.parameters()):,}", verdict=says(r["rows"]["ranker"]),
-        graph=figure_svg(lambda: _graphs(r["images"][pick[0]], A, r["exact"], r["grid"]), "a predicted graph drawn on an image", "graph"), sheet=_sheet(r["images"][pick], r["orders"]["ranker"][pick], r["grid"], [r["captions"][i] for i in pick], "ranker")).encode())
+    page = _page(_LOOK, r, ("ranker", "variance", "random", "greedy"), duration=f"{seconds:.2f} seconds", each=f"{1000*seconds/len(r['images']):.1f} ms", parameters=f"{sum(p.numel() for p in ranker.parameters()):,}", verdict=says(r["rows"]["ranker"]),
+        graph=figure_svg(lambda: _graphs(r["images"][pick[0]], A, r["exact"], r["grid"]), "a predicted graph drawn on an image", "graph"), sheet=_sheet(r["images"][pick], r["orders"]["ranker"][pick], r["grid"], [r["captions"][i] for i in pick], "ranker"))
+    with whole_file(out/"ranker.html") as f: f.write_text(page, encoding="utf-8")
     print(f"{len(r['images'])} held-out images ordered in one pass each, {seconds:.2f} s in all: {out/'ranker.html'}", flush=True)
 
 # %% ../nbs/12_report.ipynb #f972d83e
@@ -406,7 +407,8 @@ def _started(out:Path, settings:dict, fresh:bool) -> dict|None: # the report of 
     except ValueError as e: raise ValueError(f"{out/'settings.json'} is damaged ({e}): start anew with --fresh") from e
     for k in settings:
         if old.get(k) != settings[k]: raise ValueError(f"{out} holds a demo with {k} = {old.get(k)}, now it is {settings[k]}: set it back, use another --out, or start anew with --fresh")
-    if not (out/"settings.json").exists(): out.mkdir(parents=True, exist_ok=True); (out/"settings.json").write_text(json.dumps(settings) + "\n")
+    if not (out/"settings.json").exists():
+        with whole_file(out/"settings.json") as f: f.write_text(json.dumps(settings) + "\n")
     report = json.loads((out/"report.json").read_text()) if (out/"report.json").exists() else None
     return report if report and report["comae"]["step"] >= settings["steps"] else None # one that the clock stopped goes on
 
@@ -487,5 +489,6 @@ def _finish(out:Path, r:dict, model:CoMAE) -> dict:
     shutil.rmtree(out/"orders", ignore_errors=True) # of a demo that was not completed
     for name, order in r["orders"].items():
         save_orders(out/"orders"/name, order, r["grid"], TRACKS.get(name, "receiver"), {"method": name, "source": "fashion-mnist-10k test", "images": r["index"].tolist()})
-    for name, text in (("report.html", report_page(r, summary)), ("report.json", json.dumps(summary, indent=1) + "\n")): _write(out/name, text.encode())
+    for name, text in (("report.html", report_page(r, summary)), ("report.json", json.dumps(summary, indent=1) + "\n")):
+        with whole_file(out/name) as f: f.write_text(text, encoding="utf-8")
     return summary

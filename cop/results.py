@@ -6,11 +6,12 @@
 __all__ = ['provenance', 'write_result', 'mean_interval', 'arm_differences']
 
 # %% ../nbs/12_results.ipynb #88c2f318
-import json, os, platform, subprocess
+import json, platform, subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 import torch
 from scipy import stats
+from .data import whole_file
 from .measures import Interval
 
 # %% ../nbs/12_results.ipynb #c0fd9110
@@ -34,8 +35,7 @@ def write_result(
     path, result = Path(path), {**result, **provenance()}
     try: text = json.dumps(result, indent=1, allow_nan=False)
     except ValueError as e: raise ValueError(f"the result for {path} holds a number that is not finite, or loops: {e}") from e
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp"); temporary.write_text(text + "\n"); os.replace(temporary, path)
+    with whole_file(path) as f: f.write_text(text + "\n")
     return result
 
 # %% ../nbs/12_results.ipynb #56f7dffb

@@ -7,7 +7,7 @@ __all__ = ['OrderStore', 'append', 'orders', 'files', 'save_orders', 'load_order
            'training_orders']
 
 # %% ../nbs/06_store.ipynb #e8f3b68d
-import hashlib, json, os
+import hashlib, json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 import torch
@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 from tqdm import tqdm
-from .data import ImageSet, _positions
+from .data import ImageSet, _positions, whole_file
 from .entropy import check_order
 from .keyed import keyed_permutation, keyed_uniform
 from .order import crop_order, flip_order
@@ -49,17 +49,12 @@ class OrderStore:
             if differ := [k for k in head if store.manifest[k] != head[k]]:
                 raise ValueError(f"{folder} holds orders of another {differ[0]} ({store.manifest[differ[0]]}, not {head[differ[0]]}); use another folder")
             return store
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        _write(Path(folder)/"manifest.json", json.dumps({**head, "count": 0, "shards": []}, indent=1).encode())
+        with whole_file(Path(folder)/"manifest.json") as f: f.write_text(json.dumps({**head, "count": 0, "shards": []}, indent=1))
         return cls(folder)
 
     def __len__(self) -> int: return self.manifest["count"]
 
     def __repr__(self) -> str: return f"OrderStore({self.folder.name}: {len(self):,} orders on {self.grid[0]} × {self.grid[1]}, {self.track})"
-
-def _write(path:Path, data:bytes):
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(data); os.replace(temporary, path)
 
 # %% ../nbs/06_store.ipynb #e49de3c5
 def _read_manifest(folder:Path) -> dict:
@@ -97,10 +92,10 @@ def append(self:OrderStore,
     if shards and (shards[0]["files"] is None) != (files is None): raise ValueError(f"{self.folder} has file names for all orders or for none; pass files= as for its first shard")
     small = orders.to(torch.int16 if orders.shape[1] <= 2**15 else torch.int32).contiguous()
     data, name = save({"order": small}), f"orders-{len(shards):05d}.safetensors"
-    _write(self.folder/name, data)
+    with whole_file(self.folder/name) as f: f.write_bytes(data)
     entry = {"file": name, "count": len(orders), "sha256": hashlib.sha256(data).hexdigest(), "files": None if files is None else list(files)}
     manifest = {**self.manifest, "count": len(self) + len(orders), "shards": [*shards, entry]}
-    _write(self.folder/"manifest.json", json.dumps(manifest, indent=1).encode())
+    with whole_file(self.folder/"manifest.json") as f: f.write_text(json.dumps(manifest, indent=1))
     self.manifest = manifest; self._shards.append(small)
 
 def orders(self:OrderStore,

@@ -8,7 +8,7 @@ __all__ = ['comae_teacher', 'pointwise_teacher', 'ask_teacher', 'Lesson', 'Pupil
            'reconstruction_lesson', 'leave_one_out']
 
 # %% ../nbs/07_teaching.ipynb #458fa331
-import copy, os
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 from tqdm import tqdm
 from .comae import CoMAE, random_flip
-from .data import ImageSet
+from .data import ImageSet, whole_file
 from .entropy import Estimator
 from .graph import pointwise_graph
 from .keyed import hash_keys, keyed_normal, keyed_permutation, keyed_uniform
@@ -68,8 +68,8 @@ def ask_teacher(
             if not path.exists():
                 made = []
                 for i in shard.split(batch): made.append(teacher(images.images(i)[0])); bar.update(len(i))
-                A, own = (torch.cat(x).cpu() for x in zip(*made)); temporary = path.with_suffix(".tmp")
-                save_file({"A": A.half().contiguous(), "own": own.float().contiguous()}, temporary, about); os.replace(temporary, path)
+                A, own = (torch.cat(x).cpu() for x in zip(*made))
+                with whole_file(path) as f: save_file({"A": A.half().contiguous(), "own": own.float().contiguous()}, f, about)
             else: bar.update(len(shard))
             with safe_open(path, "pt") as f:
                 if dict(f.metadata() or {}) != about: raise ValueError(f"{path} holds graphs of another teacher or of other images; use another folder")

@@ -7,13 +7,14 @@ __all__ = ['weight_differences', 'load_weights', 'Pretrained', 'patch_grid', 'To
            'PCAPatches', 'load_public_weights', 'KL16', 'load_tokenizer']
 
 # %% ../nbs/01_tokens.ipynb #0ee6d272
-import argparse, inspect, json, os, pickle, re
+import argparse, inspect, json, pickle, re
 from pathlib import Path
 import torch
 from huggingface_hub import PyTorchModelHubMixin
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from .data import whole_file
 
 # %% ../nbs/01_tokens.ipynb #5db0cf86
 def _read_config(folder:Path) -> dict:
@@ -69,11 +70,10 @@ class Pretrained(nn.Module, PyTorchModelHubMixin):
         **push, # with push_to_hub=True, passed to it
     ):
         "Write `config.json` and `model.safetensors`, each under a temporary name first."
-        path = Path(path); path.mkdir(parents=True, exist_ok=True)
-        config = {"class": type(self).__name__, **(self._hub_mixin_config or {})}
+        path, config = Path(path), {"class": type(self).__name__, **(self._hub_mixin_config or {})}
         weights = {k: v.detach().contiguous() for k, v in self.state_dict().items()}
-        save_file(weights, path/"model.safetensors.tmp"); os.replace(path/"model.safetensors.tmp", path/"model.safetensors")
-        (path/"config.json.tmp").write_text(json.dumps(config, indent=1) + "\n"); os.replace(path/"config.json.tmp", path/"config.json")
+        with whole_file(path/"model.safetensors") as f: save_file(weights, f)
+        with whole_file(path/"config.json") as f: f.write_text(json.dumps(config, indent=1) + "\n")
         if push.pop("push_to_hub", False): return self.push_to_hub(push.pop("repo_id", path.name), **push)
 
     @classmethod

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset, default_collate
 from tqdm import tqdm
+from .data import whole_file
 from .keyed import hash_keys, keyed_permutation
 from .tokens import load_weights
 
@@ -206,7 +207,8 @@ def _save_checkpoint(out:Path, state:_State, run:dict, keep:int):
     for left in folder.parent.glob("*.tmp"): shutil.rmtree(left) # by a run that was killed while writing
     temporary.mkdir(parents=True)
     for name, tensors in state.tensors().items():
-        save_file({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}, temporary/name); _sync(temporary/name)
+        with whole_file(temporary/name) as f: save_file({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}, f)
+        _sync(temporary/name)
     record = {"step": state.step, "seconds": state.seconds, "window": state.window, **run,
               "files": {p.name: _digest(p) for p in sorted(temporary.iterdir())},
               "versions": {"python": platform.python_version(), **{m.__name__: m.__version__ for m in (torch, accelerate, safetensors)}}}
@@ -277,8 +279,7 @@ class _Log:
         self.path, self.state, self.config, self.main, self.board = out/"metrics.jsonl", state, config, main, None
         if main:
             lines = [m for m in (read_metrics(out) if self.path.exists() else []) if m["step"] <= state.step]
-            out.mkdir(parents=True, exist_ok=True); temporary = self.path.with_suffix(".tmp")
-            temporary.write_text("".join(json.dumps(m) + "\n" for m in lines)); os.replace(temporary, self.path)
+            with whole_file(self.path) as f: f.write_text("".join(json.dumps(m) + "\n" for m in lines))
             if config.tensorboard: self.board = _tensorboard(out, state.step)
         self.bar = tqdm(total=config.steps, initial=state.step, desc="training", unit="step", disable=not (progress and main))
 
