@@ -201,12 +201,12 @@ def order(
     net, tokenizer = net.to(device), tokenizer and tokenizer.to(device)
     store.fill(images, lambda ims, i: order_batch(ims.to(device), i, method, net, tokenizer, chunk, seed), n, batch, shard_size, name=method)
     if sheet: _write_sheet(Path(out)/"contact_sheet.png", images, store, evenly_spaced(n, sheet))
-    print(f"{out}: orders of {len(store):,} images on a grid of {store.grid[0]} × {store.grid[1]}" + (f"; {len(images.skipped)} files could not be read" if images.skipped else ""))
+    print(f"{out}: orders of {len(store):,} images on a grid of {store.grid[0]} × {store.grid[1]}" + (f"; files that could not be read: {len(images.skipped)}" if images.skipped else ""))
 
 # %% ../nbs/13_cli.ipynb #0de63ab7
 def _write_sheet(path:Path, images:ImageSet, store:OrderStore, index:Tensor):
     "A contact sheet of some images as PNG."
-    names = [Path(images.files[i]).name[-24:] if images.files else f"image {i}" for i in index.tolist()]
+    names = ["/".join(Path(images.files[i]).parts[-2:])[-24:] if images.files else f"image {i}" for i in index.tolist()]
     contact_sheet(images.images(index)[0], store.orders(index), store.grid, captions=names).savefig(path, dpi=150, facecolor="white")
 
 # %% ../nbs/13_cli.ipynb #f70e1a11

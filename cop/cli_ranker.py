@@ -29,28 +29,35 @@ LESSONS = ("pointwise", "comae", "reconstruction", "label")
 def _mixture_teacher(images:ImageSet, patch_size:int, components:int, mixture:int): # the teacher, what tells it from others, its grid
     "A mixture fitted on training images, asked about pairs of patches."
     some = images.images(evenly_spaced(len(images), min(10_000, max(64, _FIT_NUMBERS//images[0]["image"].numel()))))[0]
-    if not 1 <= mixture <= len(some)//2: raise ValueError(f"mixture is {mixture}; for {len(some)} images it lies between 1 and {len(some)//2}")
+    if not 1 <= mixture <= len(some)//2: raise ValueError(f"mixture is {mixture}; for {len(some)} training images it lies between 1 and {len(some)//2}: change --mixture, or give more images")
     pca = PCAPatches.fit(some[::2], components, patch_size, whiten=False); estimator = MixtureTokens.fit(torch.cat([pca.encode(x) for x in some.split(256)]), components=mixture)
     return pointwise_teacher(estimator, pca), fingerprint(*estimator.tensors()), tuple(pca.grid)
 
-def _lesson_of(lesson:str, images:ImageSet, out:Path, training:TrainingConfig, comae:str|None, vit:str|None, order:str|None, method:str|None, patch_size:int, components:int, mixture:int, fields:dict, device:torch.device, progress:bool) -> tuple[Lesson,dict]: # and the ranker's fields
-    "A lesson by name; one line if what it needs is missing, before a teacher is asked."
+def _check_lesson(lesson:str, comae:str|None, vit:str|None, order:str|None, method:str|None) -> str: # how the teacher's order is read
+    "One line if a lesson cannot be, before anything is read."
     if lesson not in LESSONS: raise ValueError(f"there is no lesson {lesson!r}; choose {', '.join(LESSONS)}")
     if method and lesson in ("label", "reconstruction"): raise ValueError(f"the lesson {lesson} reads no order from a teacher's graph: leave --method out")
     if order and lesson != "label": raise ValueError(f"the lesson {lesson} starts from no given order, only label does: leave --order out")
+    if lesson == "label" and not vit: raise ValueError("the lesson label needs --vit, the folder of a run of cop_train_vit, best one with --order random")
+    if lesson == "comae" and not comae: raise ValueError("the lesson comae needs --comae, the folder of a run of cop_train_comae")
     method = method or {"comae": "pagerank"}.get(lesson, "coverage")
     if method not in METHODS: raise ValueError(f"there is no method {method!r}; choose {', '.join(METHODS)}")
-    def fit(patch_size:int) -> dict: Ranker(**fields, patch_size=patch_size); return {**fields, "patch_size": patch_size} # one line if there can be no such network
+    return method
+
+def _lesson_of(lesson:str, images:ImageSet, out:Path, training:TrainingConfig, comae:str|None, vit:str|None, order:str|None, method:str, patch_size:int|None, components:int, mixture:int, fields:dict, device:torch.device, progress:bool) -> tuple[Lesson,dict]: # and the ranker's fields
+    "A lesson by name; one line if what it needs does not fit, before a teacher is asked."
+    def fit(its:int) -> dict: # one line if there can be no such network
+        if patch_size not in (None, its): raise ValueError(f"patch_size is {patch_size}, but who teaches has patches of {its} pixels: leave --patch_size out")
+        Ranker(**fields, patch_size=its); return {**fields, "patch_size": its}
+    size = 4 if patch_size is None else patch_size # where who teaches has no patches of its own
     if lesson == "label":
-        if not vit: raise ValueError("the lesson label needs --vit, the folder of a run of cop_train_vit, best one with --order random")
         images.check_labels(); net = _trained(vit); net.grid_of(images.images([0])[0])
         if _task(vit, images)["places"]: raise ValueError(f"the model in {vit} has never seen a pixel (--places), so it cannot say which are needed")
         return label_lesson(images, net, order=load_order(order)[0] if order else None, seed=training.seed), fit(net.patch_size)
-    if lesson == "reconstruction": return reconstruction_lesson(images, PCAPatches.fit(images.images(evenly_spaced(len(images), 5000))[0], components, patch_size), seed=training.seed), fit(patch_size)
+    if lesson == "reconstruction": return reconstruction_lesson(images, PCAPatches.fit(images.images(evenly_spaced(len(images), 5000))[0], components, size), seed=training.seed), fit(size)
     if lesson == "comae":
-        if not comae: raise ValueError("the lesson comae needs --comae, the folder of a run of cop_train_comae")
         net, tokenizer, by = _load_run(comae); _check_size(images, tokenizer, comae); net, tokenizer = net.to(device), tokenizer.to(device); made = fit(tokenizer.patch_size); teacher, grid = comae_teacher(net, tokenizer), tuple(tokenizer.grid)
-    else: made = fit(patch_size); teacher, by, grid = _mixture_teacher(images, patch_size, components, mixture)
+    else: made = fit(size); teacher, by, grid = _mixture_teacher(images, size, components, mixture)
     return graph_lesson(images, ask_teacher(images, teacher, out/"graphs", by, progress=progress), grid, method), made
 
 # %% ../nbs/13_cli_ranker.ipynb #8ff00ea0
@@ -62,9 +69,9 @@ def train_ranker(
     out:str="runs/ranker", # folder of the run: model/, graphs/ (what the teacher said), metrics.jsonl, checkpoints/
     comae:str|None=None, # folder of a run of cop_train_comae, for comae
     vit:str|None=None, # folder of a run of cop_train_vit, for label
-    order:str|None=None, # JSON file of an order that label starts from, such as orders/label.json in a run of cop_train_vit --order label
+    order:str|None=None, # JSON file of an order that label starts from, such as orders/label.json in a run of cop_train_vit --order label (default: it starts from nothing)
     method:str|None=None, # how the teacher's order is read from its graph: pagerank (comae's default), pagerank_transposed, katz, coverage (pointwise's default), discounted_pagerank, gaussian
-    patch_size:int=4, # pixels, for pointwise and reconstruction; else the teacher's
+    patch_size:int|None=None, # pixels (default: 4 for pointwise and reconstruction; else the teacher's, and no others)
     components:int=4, # principal components of a patch, for pointwise and reconstruction
     mixture:int=10, # Gaussians, for pointwise
     width:int=64, # of the ranker
@@ -95,8 +102,9 @@ def train_ranker(
     "Teach a ranker. Interrupt it at any time; the same command goes on where it stopped, and a teacher is not asked twice."
     training = TrainingConfig(steps=steps, batch_size=batch_size, lr=lr, warmup=warmup, weight_decay=weight_decay, ema=ema, seed=seed, precision=precision, workers=workers,
                               log_every=log_every, checkpoint_every=checkpoint_every, max_minutes=max_minutes)
+    method = _check_lesson(lesson, comae, vit, order, method)
     images = _training_images(source, split, root, download, image_size, skip_errors, "L" if grey else "RGB"); state = _processes()
     fields = {"image_size": list(images[0]["image"].shape[1:]), "width": width, "depth": depth, "heads": heads, "edge_width": edge_width}
     with state.main_process_first(): what, fields = _lesson_of(lesson, images, Path(out), training, comae, vit, order, method, patch_size, components, mixture, fields, state.device, state.is_main_process)
     _teaching.train_ranker(what, out, fields, training, flip, resume=resume)
-    if state.is_main_process: print(f"{out}: order images with cop_order --ranker {out} --source …")
+    if state.is_main_process: print(f"{out}: order images with cop_order --ranker {out}" + "".join(f" --{k} {v}" for k, v in {"source": source, "image_size": image_size, "root": root}.items() if v) + " --grey"*grey)

@@ -52,6 +52,12 @@ def _vit_of(model:str|None, images:ImageSet, arguments:str="{}", patch_size:int|
     return SparseViT(model, {**size, **more}, gather_pixels)
 
 # %% ../nbs/13_cli_vit.ipynb #42a3e9ce
+def _ranker_of(ranker:str|None, net:SparseViT) -> tuple[OrderSource,str]: # its orders, a digest of its weights
+    "A ranker for a classifier; one line if there is none, or its patches are others."
+    if not ranker: raise ValueError("the order ranker needs --ranker, the folder of a run of cop_train_ranker")
+    one, digest = load_ranker(ranker); same_patches(one, net.grid, net.patch_size)
+    return live_orders(one), digest
+
 def _orders_of(order:str, images:ImageSet, net:SparseViT, folder:Path, comae:str|None, full:str|None, progress:bool, loose:str|None=None, label_images:int=1000, ranker:str|None=None, training:bool=False) -> OrderSource|None: # None: random
     "The orders of some images, by name or from a store; ValueError if there are none."
     if (Path(order)/"manifest.json").is_file():
@@ -60,10 +66,7 @@ def _orders_of(order:str, images:ImageSet, net:SparseViT, folder:Path, comae:str
     if order.endswith(".json"): return OrderSource(load_order(order)[0])
     if order not in NAMED: raise ValueError(f"there is no order {order!r}; choose {'all, ' if training else ''}{', '.join(n for n in NAMED if n != 'label' or training)}, the folder of a run of cop_order, or the .json file of an order")
     if order == "label" and not loose: raise ValueError("the order label is chosen when a model is trained, with --loose, the folder of a model that was trained with --order random; afterwards it is a file, orders/label.json in the folder of that run")
-    if order == "ranker":
-        if not ranker: raise ValueError("the order ranker needs --ranker, the folder of a run of cop_train_ranker")
-        one = load_ranker(ranker)[0]; same_patches(one, net.grid, net.patch_size)
-        return live_orders(one)
+    if order == "ranker": return _ranker_of(ranker, net)[0]
     graph, where = order in ("pagerank", "reversed", "coverage"), net.mean.device
     if graph and not comae: raise ValueError(f"the order {order} needs --comae, the folder of a run of cop_train_comae")
     pair = tuple(m.to(where) for m in _load_run(comae, CoMAE)[:2]) if graph else None
@@ -186,7 +189,7 @@ def eval_vit(
     device:str|None=None, # cpu, cuda, mps (default: cuda if there is one, else cpu)
     seed:int=0, # of random orders
 ):
-    "Ask a classifier at every number of patches along an order; prints accuracy and writes it."
+    "Ask a classifier at every number of patches along an order; prints accuracy, and its own MACs, without those of ranking, and writes them. Files are read as grey if the classifier was trained so."
     if precision not in ("no", "bf16"): raise ValueError(f"precision is {precision!r}; it must be 'no' or 'bf16'")
     split = split or ("val" if source == "imagenet" else "test")
     net = _trained(model); images = load_images(source, split, root, image_size=image_size, mode="L" if net.channels == 1 else "RGB", skip_errors=skip_errors)
@@ -195,7 +198,7 @@ def eval_vit(
     try: keeps = None if keep == "all" else sorted({int(k) for k in keep.split(",")}, reverse=True)
     except ValueError: raise ValueError(f"keep is {keep!r}; give whole numbers with commas between them, such as 11,49, or all") from None
     device = device or ("cuda" if torch.cuda.is_available() else "cpu"); net = net.to(device)
-    asked = {"model": str(model), "order": order, "source": source, "split": split, "images": len(images), "set": images.identity(), "places": places, "keep": keep, "precision": precision, "seed": seed, "weights": fingerprint(*net.state_dict().values()), "ranker": load_ranker(ranker)[1] if order == "ranker" and ranker else None}
+    asked = {"model": str(model), "order": order, "source": source, "split": split, "images": len(images), "set": images.identity(), "places": places, "keep": keep, "precision": precision, "seed": seed, "weights": fingerprint(*net.state_dict().values()), "ranker": _ranker_of(ranker, net)[1] if order == "ranker" else None}
     out = _folder_for(out, asked, limit); orders = _orders_of(order, images, net, out/"orders", comae, full, True, ranker=ranker)
     def classify(x, o, k):
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"): return net(blank(x) if places else x, o, k)

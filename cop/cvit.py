@@ -90,9 +90,9 @@ def load_order(
     path:str|Path, # written by `save_order`
 )->tuple[Tensor,dict]: # (N,), and what made it
     "Read an order. Raises FileNotFoundError or ValueError with one line."
-    if not Path(path).is_file(): raise FileNotFoundError(f"there is no order at {path}")
+    if not Path(path).is_file(): raise FileNotFoundError(f"there is no order at {path}" + (": it is a folder, give a file in it, such as orders/label.json of a run of cop_train_vit" if Path(path).is_dir() else ""))
     try: about = dict(json.loads(Path(path).read_text())); order = check_order(torch.tensor([about.pop("order")]))[0]
-    except (ValueError, KeyError, TypeError) as e: raise ValueError(f"{path} is damaged, or holds no order ({e})") from e
+    except (ValueError, KeyError, TypeError) as e: raise ValueError(f"{path} is damaged, or holds no order ({type(e).__name__}: {e})") from e
     return order, about
 
 def _label_source(path:Path, sparse:tuple[SparseViT,ImageSet], progress:bool) -> OrderSource:

@@ -102,6 +102,7 @@ def label_lesson(
     if pairs < 1 or temperature <= 0: raise ValueError(f"pairs is {pairs} and temperature {temperature}; pairs is at least 1, temperature above 0")
     judge, settings, start = copy.deepcopy(vit).eval().requires_grad_(False), {"pairs": pairs, "temperature": temperature, "seed": seed}, {}
     if order is not None: # edges that are all alike move no patch
+        if len(order) != n: raise ValueError(f"the order is of {len(order)} patches, the classifier has {n}")
         order = check_order(order[None], n)[0]; settings["order"], start = fingerprint(order), {"rank": order.argsort().float(), "share": torch.full((n, n), .1)}
     def loss(model, batch:dict) -> tuple[Tensor, dict]:
         keep = 1 + int(keyed_uniform(hash_keys(seed, 73, batch["step"])[None])*(n//2)); x, label = batch["image"], batch["label"]

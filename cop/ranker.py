@@ -58,6 +58,7 @@ class Ranker(Pretrained):
         if width % (4*heads): raise ValueError(f"width is {width}; with {heads} heads it must be a multiple of {4*heads}")
         if not 0 <= damping < 1 or steps < 0: raise ValueError(f"damping is {damping} and steps {steps}; damping is at least 0 and below 1, steps at least 0")
         self.grid = patch_grid(*((image_size,)*2 if isinstance(image_size, int) else image_size), patch_size)
+        if self.grid == (1, 1): raise ValueError(f"an image that is one patch of {patch_size} pixels has nothing to order: use smaller patches")
         self.n_tokens, self.patch_size, self.heads, self.damping, self.steps = self.grid[0]*self.grid[1], patch_size, heads, damping, steps
         self.embed, self.contrast = nn.Conv2d(3, width, patch_size, patch_size), nn.Linear(1, width)
         self.place = nn.Parameter(.02*torch.randn(width, *self.grid))

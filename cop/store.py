@@ -44,10 +44,11 @@ class OrderStore:
         "Start a store, or open it again to go on. Raises ValueError if the folder holds other orders."
         if track not in ("sender", "receiver"): raise ValueError(f"track is {track!r}; it is 'sender' (looks at the image) or 'receiver'")
         head = json.loads(json.dumps({"format": _FORMAT, "grid": list(grid), "track": track, "configuration": configuration or {}}))
-        if (Path(folder)/"manifest.json").exists():
-            store = cls(folder)
-            if differ := [k for k in head if store.manifest[k] != head[k]]:
-                raise ValueError(f"{folder} holds orders of another {differ[0]} ({store.manifest[differ[0]]}, not {head[differ[0]]}); use another folder")
+        if (Path(folder)/"manifest.json").exists() and len(store := cls(folder)): # one without orders is begun anew
+            for k in head:
+                was, now = store.manifest[k], head[k]
+                if k == "configuration": was, now = ({c: v.get(c) for c in {**was, **now} if was.get(c) != now.get(c)} for v in (was, now))
+                if was != now: raise ValueError(f"{folder} holds orders of another {k} ({was}, not {now}); use another folder")
             return store
         with whole_file(Path(folder)/"manifest.json") as f: f.write_text(json.dumps({**head, "count": 0, "shards": []}, indent=1))
         return cls(folder)

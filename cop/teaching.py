@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from accelerate import PartialState
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.data import Dataset
@@ -60,7 +60,7 @@ def ask_teacher(
     shard_size:int=1024, # images a file: what an interruption can lose
     progress:bool=True, # show a bar
 )->tuple[Tensor,Tensor]: # A (images, N, N) float16, self-information (images, N) float32
-    "Graphs of all images, made or read. Raises ValueError if the folder holds those of another teacher or other images."
+    "Graphs of all images, made or read. Raises ValueError if the folder holds those of another teacher or other images, or a damaged file."
     folder, about, parts = Path(folder), {"by": by, "set": images.identity()}, []; folder.mkdir(parents=True, exist_ok=True)
     with tqdm(total=len(images), desc="graphs", unit="image", disable=not progress) as bar:
         for shard in torch.arange(len(images)).split(shard_size):
@@ -71,9 +71,11 @@ def ask_teacher(
                 A, own = (torch.cat(x).cpu() for x in zip(*made))
                 with whole_file(path) as f: save_file({"A": A.half().contiguous(), "own": own.float().contiguous()}, f, about)
             else: bar.update(len(shard))
-            with safe_open(path, "pt") as f:
-                if dict(f.metadata() or {}) != about: raise ValueError(f"{path} holds graphs of another teacher or of other images; use another folder")
-                parts.append((f.get_tensor("A"), f.get_tensor("own")))
+            try:
+                with safe_open(path, "pt") as f: by_whom, graphs = dict(f.metadata() or {}), (f.get_tensor("A"), f.get_tensor("own"))
+            except SafetensorError as e: raise ValueError(f"{path} is damaged ({e}): remove it, and the teacher is asked again") from e
+            if by_whom != about: raise ValueError(f"{path} holds graphs of another teacher or of other images; use another folder")
+            parts.append(graphs)
     return tuple(torch.cat(x) for x in zip(*parts))
 
 # %% ../nbs/07_teaching.ipynb #08ec1310

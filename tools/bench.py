@@ -217,18 +217,27 @@ def bench_rankers(rounds, device, dtype):
     return [dict(name=f"ranking {batch} images of 256 pixels on {device} by {name}: the stock ViT-B/16 against it", plain=stock, ours=t, goal=0., share_of_vit=t/stock) for name, t in zip(rankers, times)]
 
 def bench_ranked(rounds, device="cpu"):
-    "Pixels in, label out: a ranker and 22 % of a ViT-B/16 at 224 pixels against the stock model; what ranking, decoding its order and decoding JPEGs cost; the ranker against CoMAE at 256."
-    from torchvision.io import decode_jpeg, encode_jpeg
+    "A ranker and 22 % of a ViT-B/16 against the stock model, at 224 and at 256 pixels; the ranker against CoMAE at 256."
     from cop.comae import CoMAE
+    from cop.ranker import Ranker
+    from cop.tokens import KL16
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    found = [line for size in (224, 256) for line in bench_ranked_vit(size, rounds, device, dtype)]
+    few = 4 if device == "cpu" else 32; wide = torch.randint(256, (few, 3, 256, 256), dtype=torch.uint8).to(device)
+    vae, comae, one = KL16().to(device, dtype).eval(), CoMAE((16, 16), 16, encoder_width=64, encoder_depth=12, decoder_width=64, decoder_depth=1).to(device, dtype).eval(), Ranker(256, 16).to(device, dtype).eval()
+    with torch.inference_mode(): path, ours = best_times([lambda: comae.dependencies(vae.encode(wide).to(dtype)), lambda: one.order(wide)], max(1, min(rounds, 3)//2), device, 120)
+    return found + [dict(name=f"ordering {few} images of 256 pixels on {device}: the ranker against KL-16 and CoMAE", plain=path, ours=ours, goal=100., images_per_second=few/ours)]
+
+def bench_ranked_vit(size, rounds, device, dtype):
+    "Pixels in, label out: what ranking, decoding its order and decoding JPEGs cost, alone and before 22 % of the patches are classified."
+    from torchvision.io import decode_jpeg, encode_jpeg
     from cop.live import RankedViT
     from cop.ranker import RANKINGS, Ranker
-    from cop.tokens import KL16
     from cop.vit import SparseViT
-    batch, dtype = 64 if device == "cpu" else 256, torch.bfloat16 if device == "cuda" else torch.float32
-    batch, rounds = (8, 1) if rounds < 3 else (batch, 3)
+    batch, rounds = (8, 1) if rounds < 3 else (64 if device == "cpu" else 256, 3)
     torch.manual_seed(0)
-    vit, ranker = SparseViT("vit_base_patch16_224", dict(num_classes=1000), gather_pixels=True).to(device, dtype).eval(), Ranker(224, 16).to(device, dtype).eval()
-    noise = torch.nn.functional.interpolate(torch.rand(batch, 3, 28, 28), 224, mode="bicubic").mul(255).clamp(0, 255).byte() # smooth, as photographs are
+    vit, ranker = SparseViT("vit_base_patch16_224", dict(num_classes=1000, img_size=size), gather_pixels=True).to(device, dtype).eval(), Ranker(size, 16).to(device, dtype).eval()
+    noise = torch.nn.functional.interpolate(torch.rand(batch, 3, size//8, size//8), size, mode="bicubic").mul(255).clamp(0, 255).byte() # smooth, as photographs are
     files, images = [encode_jpeg(x) for x in noise], noise.to(device)
     decode = lambda: torch.stack([decode_jpeg(f) for f in files]).to(device)
     both = {m: RankedViT(ranker, vit, m) for m in RANKINGS}
@@ -237,13 +246,9 @@ def bench_ranked(rounds, device="cpu"):
         assert apart < (.2 if device == "cuda" else 1e-4), f"ranked in one call and in two differ by {apart}"
         ways = {**{f"ranked by {m}, with 22% of the patches": partial(both[m], images, .22) for m in RANKINGS}, **{f"the ranker's order by {m} alone": partial(ranker.order, images, m) for m in RANKINGS}, "the ranker's pass alone": lambda: ranker(images)}
         stock, loaded, ranked, *times = best_times([lambda: vit(images), lambda: vit(decode()), lambda: both["score"](decode(), .22), *ways.values()], rounds, device, 240)
-    where = f"batch {batch}, {str(dtype)[6:]}, random weights, on {device}"; goals = {"ranked by score, with 22% of the patches": 3.}
-    found = [dict(name=f"ViT-B/16 at 224 pixels, {where}: {name} against the stock model", plain=stock, ours=t, goal=goals.get(name, 0.), images_per_second=batch/t, share_of_vit=t/stock) for name, t in zip(ways, times)]
-    found.append(dict(name=f"ViT-B/16 at 224 pixels, {where}: from JPEG files, ranked by score, with 22% of the patches against the stock model", plain=loaded, ours=ranked, goal=0., images_per_second=batch/ranked))
-    few = 4 if device == "cpu" else 32; wide = torch.randint(256, (few, 3, 256, 256), dtype=torch.uint8).to(device)
-    vae, comae, one = KL16().to(device, dtype).eval(), CoMAE((16, 16), 16, encoder_width=64, encoder_depth=12, decoder_width=64, decoder_depth=1).to(device, dtype).eval(), Ranker(256, 16).to(device, dtype).eval()
-    with torch.inference_mode(): path, ours = best_times([lambda: comae.dependencies(vae.encode(wide).to(dtype)), lambda: one.order(wide)], max(1, rounds//2), device, 120)
-    return found + [dict(name=f"ordering {few} images of 256 pixels on {device}: the ranker against KL-16 and CoMAE", plain=path, ours=ours, goal=100., images_per_second=few/ours)]
+    where = f"ViT-B/16 at {size} pixels, batch {batch}, {str(dtype)[6:]}, random weights, on {device}"; goals = {"ranked by score, with 22% of the patches": 3.}
+    found = [dict(name=f"{where}: {name} against the stock model", plain=stock, ours=t, goal=goals.get(name, 0.), images_per_second=batch/t, share_of_vit=t/stock) for name, t in zip(ways, times)]
+    return found + [dict(name=f"{where}: from JPEG files, ranked by score, with 22% of the patches against the stock model", plain=loaded, ours=ranked, goal=0., images_per_second=batch/ranked)]
 
 def hardware():
     "What the times depend on."
