@@ -84,7 +84,6 @@ def _save(self:OrderBank,
     path:str|Path, # of the safetensors file
 ):
     "Write the bank, under a temporary name first."
-    path = Path(path); path.parent.mkdir(parents=True, exist_ok=True)
     small = torch.uint8 if self.orders.shape[1] <= 256 else torch.int32
     with whole_file(path) as f: save_file({"orders": self.orders.to(small), "labels": self.labels.int()}, f, metadata={"format": "cop-bank-1", "grid": json.dumps(self.grid), "configuration": json.dumps(self.configuration)})
 
