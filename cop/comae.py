@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['keep_share', 'inject_noise', 'rotary_angles', 'Block', 'rotate', 'Reader', 'sequence_places', 'mask_entropy',
-           'contrastive_loss', 'CoMAE', 'Selector', 'Reconstructor', 'select', 'reconstruct', 'losses', 'default_chunk',
-           'dependencies', 'comae_loss', 'random_flip', 'train_comae']
+           'contrastive_loss', 'CoMAE', 'Selector', 'Reconstructor', 'default_chunk', 'comae_loss', 'random_flip',
+           'train_comae']
 
 # %% ../nbs/04_comae.ipynb #27653ff0
 import inspect, math
 from pathlib import Path
+from fastcore.basics import patch
 import torch
 import torch.nn.functional as F
 from accelerate import PartialState
@@ -200,10 +201,12 @@ class Reconstructor(Reader):
         return self.head(x)
 
 # %% ../nbs/04_comae.ipynb #c0a3b1d3
-def _without(self, tokens:Tensor, targets:Tensor) -> Tensor: # (B, N, D), (B, M) → (B·M, N − 1, D)
+@patch
+def _without(self:CoMAE, tokens:Tensor, targets:Tensor) -> Tensor: # (B, N, D), (B, M) → (B·M, N − 1, D)
     image = torch.arange(len(tokens), device=tokens.device)[:, None, None]
     return tokens[image, self.others[targets]].flatten(0, 1)
 
+@patch
 def select(self:CoMAE,
     tokens:Tensor, # (B, N, D)
     targets:Tensor, # (B, M) patch numbers
@@ -213,6 +216,7 @@ def select(self:CoMAE,
     w = (1 + logits.tanh())/2 if self.squash == "shifted" else logits.tanh().clamp(min=0)
     return w.scatter(2, targets[..., None], 0.)
 
+@patch
 def reconstruct(self:CoMAE,
     tokens:Tensor, # (B, N, D)
     targets:Tensor, # (B, M) patch numbers
@@ -224,6 +228,7 @@ def reconstruct(self:CoMAE,
     hidden = inject_noise(self._without(tokens, targets), w, noise.flatten(0, 1), self.sigma)
     return self.decoder(hidden, targets.flatten()).view(*targets.shape, -1)
 
+@patch
 def losses(self:CoMAE,
     tokens:Tensor, # (B, N, D)
     targets:Tensor, # (B, M)
@@ -239,8 +244,6 @@ def losses(self:CoMAE,
             "mask_entropy": mask_entropy(w).mean(), "mask_entropy_normalised": mask_entropy(w, normalised=True).mean(),
             "mean_weight": budget, "temperature": self.temperature}
 
-CoMAE._without, CoMAE.select, CoMAE.reconstruct, CoMAE.losses = _without, select, reconstruct, losses
-
 # %% ../nbs/04_comae.ipynb #ed6cf973
 def default_chunk(
     model:CoMAE, # on the device where it will run
@@ -249,6 +252,7 @@ def default_chunk(
     state = model.n_tokens*model.encoder.first.numel()*4
     return max(8, (2**19 if model.others.device.type == "cpu" else 2**28)//state)
 
+@patch
 @torch.inference_mode()
 def dependencies(self:CoMAE,
     tokens:Tensor, # (B, N, D)
@@ -264,8 +268,6 @@ def dependencies(self:CoMAE,
     parts = [self.select(tokens[i], t[:, None])[:, 0] for i, t in
              tqdm(list(zip(image.split(chunk), target.split(chunk))), desc="dependencies", disable=not progress, leave=False)]
     return torch.cat(parts).view(len(tokens), self.n_tokens, self.n_tokens)
-
-CoMAE.dependencies = dependencies
 
 # %% ../nbs/04_comae.ipynb #989206d9
 def comae_loss(

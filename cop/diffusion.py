@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
+from fastcore.basics import patch
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -211,6 +212,7 @@ class Denoiser:
         return x
 
 # %% ../nbs/08_diffusion.ipynb #bf44f5b7
+@patch
 def _replay(self:Denoiser, z:Tensor, noise:Tensor, temperature:Tensor, scale:Tensor) -> Tensor:
     rows = noise.shape[1]
     step = 2**max(0, rows.bit_length() - 3); fill = -rows % step # at most a quarter more
@@ -221,6 +223,7 @@ def _replay(self:Denoiser, z:Tensor, noise:Tensor, temperature:Tensor, scale:Ten
     graph.replay()
     return out[:rows].clone()
 
+@patch
 def _capture(self:Denoiser, *inputs:Tensor) -> tuple: # the graph, the tensors that it reads, the one that it writes
     held, side, graph = [t.clone() for t in inputs], torch.cuda.Stream(), torch.cuda.CUDAGraph()
     side.wait_stream(torch.cuda.current_stream())
@@ -228,5 +231,3 @@ def _capture(self:Denoiser, *inputs:Tensor) -> tuple: # the graph, the tensors t
     torch.cuda.current_stream().wait_stream(side)
     with torch.cuda.graph(graph, pool=self.pool): out = self._loop(*held)
     return graph, held, out
-
-Denoiser._replay, Denoiser._capture = _replay, _capture

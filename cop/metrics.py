@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['Classifier', 'train_classifier', 'Features', 'Extractor', 'classifier_extractor', 'inception_extractor',
-           'load_extractor', 'Statistics', 'reference_statistics', 'frechet_distance', 'evaluate', 'frechet_interval',
-           'frechet_difference', 'size_bias']
+           'load_extractor', 'Statistics', 'reference_statistics', 'frechet_distance', 'evaluate_samples',
+           'frechet_interval', 'frechet_difference', 'size_bias']
 
 # %% ../nbs/11_metrics.ipynb #44c5dcd2
 import copy, hashlib, importlib, math, pickle, zipfile, zlib
@@ -244,7 +244,7 @@ def frechet_distance(
 # %% ../nbs/11_metrics.ipynb #dab0b73a
 _NAMES = {"inception": ("FID", "IS"), "classifier": ("Fréchet classifier distance", "classifier score")} # of distance and score, by kind of extractor
 
-def evaluate(
+def evaluate_samples(
     samples:Features, # of generated images
     reference:Statistics|Features, # of real ones; precision and recall need their features
     splits:int=10, # parts of the samples that the score is the mean of

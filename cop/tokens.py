@@ -9,6 +9,7 @@ __all__ = ['weight_differences', 'load_weights', 'Pretrained', 'patch_grid', 'To
 # %% ../nbs/01_tokens.ipynb #0ee6d272
 import argparse, inspect, json, pickle, re
 from pathlib import Path
+from fastcore.basics import patch
 import torch
 from huggingface_hub import PyTorchModelHubMixin
 from safetensors import SafetensorError
@@ -188,14 +189,13 @@ def _fit_pixels(cls, images:Tensor, patch_size:int, **config) -> PixelPatches:
     tok.mean.copy_(mean); tok.std.copy_((square/n - mean**2).clamp(min=0).sqrt().clamp(min=1/255))
     return tok.eval()
 
-def _fit(cls,
+@patch(cls_method=True)
+def fit(cls:PixelPatches,
     images:Tensor, # uint8 (B, C, H, W), the training set
     patch_size:int=4, # pixels
 )->PixelPatches: # a fitted tokenizer
     "Fit means and deviations on training images."
     return _fit_pixels(cls, images, patch_size)
-
-PixelPatches.fit = classmethod(_fit)
 
 # %% ../nbs/01_tokens.ipynb #4177c2e1
 def _principal_components(covariance:Tensor) -> tuple[Tensor,Tensor]: # (D, D) → variances (D,) descending, columns (D, D)
@@ -230,7 +230,8 @@ class PCAPatches(PixelPatches):
         return super().decode(check_tokens(tokens, self.n_tokens, self.dim)*self.scale @ self.components.T)
 
 # %% ../nbs/01_tokens.ipynb #eaaa52ed
-def _fit_pca(cls,
+@patch(cls_method=True)
+def fit(cls:PCAPatches,
     images:Tensor, # uint8 (B, C, H, W), the training set
     n_components:int, # numbers a token
     patch_size:int=4, # pixels
@@ -248,8 +249,6 @@ def _fit_pca(cls,
     cut = vectors[:, n_components:]
     tok.cut_variance.copy_(sum(((x - mean) @ cut).square().sum(0) for x in tokens())/len(images))
     return tok
-
-PCAPatches.fit = classmethod(_fit_pca)
 
 # %% ../nbs/01_tokens.ipynb #4657d1ba
 def load_public_weights(
