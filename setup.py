@@ -1,20 +1,28 @@
 "Packaging: everything that varies is in settings.ini, which nbdev reads too."
+
 from configparser import ConfigParser
 from pathlib import Path
+
 from setuptools import find_packages, setup
 
 here = Path(__file__).resolve().parent
 parser = ConfigParser(delimiters=["="], interpolation=None)
-parser.read(here/"settings.ini", encoding="utf-8")
+parser.read(here / "settings.ini", encoding="utf-8")
 cfg = parser["DEFAULT"]
-status = {"1": "1 - Planning", "2": "2 - Pre-Alpha", "3": "3 - Alpha", "4": "4 - Beta", "5": "5 - Production/Stable"}
+status = {
+    "1": "1 - Planning",
+    "2": "2 - Pre-Alpha",
+    "3": "3 - Alpha",
+    "4": "4 - Beta",
+    "5": "5 - Production/Stable",
+}
 extra = "_requirements"  # `dev_requirements` in settings.ini becomes the extra `dev`, and so on
 
 setup(
     name=cfg["lib_name"],
     version=cfg["version"],
     description=cfg["description"],
-    long_description=(here/"README.md").read_text(encoding="utf-8"),
+    long_description=(here / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     author=cfg["author"],
     author_email=cfg["author_email"],
@@ -31,7 +39,7 @@ setup(
     packages=find_packages(include=[cfg["lib_path"], cfg["lib_path"] + ".*"]),
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg["requirements"].split(),
-    extras_require={k[:-len(extra)]: v.split() for k, v in cfg.items() if k.endswith(extra)},
+    extras_require={k[: -len(extra)]: v.split() for k, v in cfg.items() if k.endswith(extra)},
     entry_points={"console_scripts": cfg["console_scripts"].split()},
     zip_safe=False,
 )

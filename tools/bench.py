@@ -5,12 +5,24 @@
 Each line is a ratio of two times measured in turn in this run, each the best of several (MAR-B: one call each); results are compared.
 With a GPU, dependencies, MAR-B, ViTs and ranked ViTs are measured there too. Writes everything, with hardware and versions, as JSON.
 """
-import argparse, json, os, platform, resource, sys, tempfile, time
+
+import argparse
+import json
+import os
+import platform
+import resource
+import sys
+import tempfile
+import time
 from functools import partial
 from pathlib import Path
-import networkx as nx, numpy as np, torch
+
+import networkx as nx
+import numpy as np
+import torch
 
 ROOT = Path(__file__).resolve().parent.parent
+
 
 def best_times(functions, rounds, device="cpu", seconds=15):
     "Seconds of each function: the best of up to `rounds` calls, taken in turn after one to warm up, at least two and no more than fit the time."
@@ -19,26 +31,44 @@ def best_times(functions, rounds, device="cpu", seconds=15):
         for f, t in zip(functions, times):
             start = time.perf_counter()
             f()
-            if device == "cuda": torch.cuda.synchronize()
-            if n: t.append(time.perf_counter() - start)
-        if n > 1 and time.perf_counter() - begin > seconds: break
+            if device == "cuda":
+                torch.cuda.synchronize()
+            if n:
+                t.append(time.perf_counter() - start)
+        if n > 1 and time.perf_counter() - begin > seconds:
+            break
     return [min(t) for t in times]
+
 
 def graphs(batch, n):
     "Random dependency graphs (B, N, N), zero diagonal, most dependencies weak."
-    A = torch.rand(batch, n, n, generator=torch.Generator().manual_seed(0))**4
-    return A*(1 - torch.eye(n))
+    A = torch.rand(batch, n, n, generator=torch.Generator().manual_seed(0)) ** 4
+    return A * (1 - torch.eye(n))
+
 
 def bench_pagerank(rounds, batch=256, n=64):
     "Batched PageRank against networkx, one graph after another, at the tolerance that networkx needs to agree."
-    from cop.graph import pagerank
+    from cop.orders.graph import pagerank
+
     A = graphs(batch, n)
+
     def loop():
-        done = [nx.pagerank(nx.from_numpy_array(a, create_using=nx.DiGraph), tol=1e-8) for a in A.double().numpy()]
+        done = [
+            nx.pagerank(nx.from_numpy_array(a, create_using=nx.DiGraph), tol=1e-8) for a in A.double().numpy()
+        ]
         return np.array([[r[i] for i in range(n)] for r in done])
+
     np.testing.assert_allclose(pagerank(A).numpy(), loop(), atol=1e-6)
     slow, fast = best_times([loop, lambda: pagerank(A)], rounds)
-    return [dict(name=f"PageRank of {batch} graphs of {n} patches: batched against networkx", plain=slow, ours=fast, goal=100)]
+    return [
+        dict(
+            name=f"PageRank of {batch} graphs of {n} patches: batched against networkx",
+            plain=slow,
+            ours=fast,
+            goal=100,
+        )
+    ]
+
 
 def greedy_coverage(M):
     "The textbook loop for one image: NumPy, one pick at a time; M[i, j] is what seeing j explains of i."
@@ -50,6 +80,7 @@ def greedy_coverage(M):
         covered = np.maximum(covered, M[:, j])
         order.append(j)
     return order
+
 
 def vector_coverage(M):
     "The same with every candidate's gain in one NumPy expression."
@@ -63,231 +94,528 @@ def vector_coverage(M):
         order.append(j)
     return order
 
+
 def bench_coverage(rounds, batch=256, n=64):
     "Batched coverage against a greedy NumPy loop over images, in both ways to write that."
-    from cop.order import coverage_order
+    from cop.orders.rankings import coverage_order
+
     A = graphs(batch, n)
-    M = A.double() + A.double().amax((1, 2))[:, None, None]*torch.eye(n) # what coverage_order assumes of a patch about itself
+    # what coverage_order assumes of a patch about itself
+    M = A.double() + A.double().amax((1, 2))[:, None, None] * torch.eye(n)
     ours = lambda: coverage_order(A)
     found = []
-    for text, plain in (("vectorised over candidates", vector_coverage), ("one candidate at a time", greedy_coverage)):
+    for text, plain in (
+        ("vectorised over candidates", vector_coverage),
+        ("one candidate at a time", greedy_coverage),
+    ):
         loop = lambda: np.array([plain(m) for m in M.numpy()])
         np.testing.assert_array_equal(ours().numpy(), loop())
         slow, fast = best_times([loop, ours], rounds)
-        found.append(dict(name=f"coverage order of {batch} images of {n} patches: batched against NumPy, {text}", plain=slow, ours=fast, goal=5))
+        found.append(
+            dict(
+                name=f"coverage order of {batch} images of {n} patches: batched against NumPy, {text}",
+                plain=slow,
+                ours=fast,
+                goal=5,
+            )
+        )
     return found
+
 
 def bench_dependencies(rounds, device="cpu"):
     "All targets at once against the loop over targets that CoMAE's definition reads like, for each of which the images are one batch."
-    from cop.comae import CoMAE
+    from cop.learn.comae import CoMAE
+
     torch.manual_seed(0)
-    model = CoMAE((7, 7), 16, encoder_width=32, encoder_depth=4, decoder_width=64, decoder_depth=4).to(device).eval()
+    model = (
+        CoMAE((7, 7), 16, encoder_width=32, encoder_depth=4, decoder_width=64, decoder_depth=4)
+        .to(device)
+        .eval()
+    )
     found = []
-    for images, goal in ((1, 2.), (8, 1.), (32, 1.)) if device == "cpu" else ((1, 10.), (8, 10.), (32, 10.)):
-        tokens = torch.randn(images, model.n_tokens, 16, generator=torch.Generator().manual_seed(1)).to(device)
+    for images, goal in (
+        ((1, 2.0), (8, 1.0), (32, 1.0)) if device == "cpu" else ((1, 10.0), (8, 10.0), (32, 10.0))
+    ):
+        tokens = torch.randn(images, model.n_tokens, 16, generator=torch.Generator().manual_seed(1)).to(
+            device
+        )
+
         def loop():
             with torch.inference_mode():
-                return torch.cat([model.select(tokens, torch.full((images, 1), n, device=device)) for n in range(model.n_tokens)], dim=1)
+                return torch.cat(
+                    [
+                        model.select(tokens, torch.full((images, 1), n, device=device))
+                        for n in range(model.n_tokens)
+                    ],
+                    dim=1,
+                )
+
         torch.testing.assert_close(model.dependencies(tokens), loop(), atol=1e-5, rtol=0)
-        slow, fast = best_times([loop, lambda: model.dependencies(tokens)], 4*rounds, device)
-        found.append(dict(name=f"dependencies of {images} image(s) of {model.n_tokens} patches on {device}: all targets against one by one",
-                          plain=slow, ours=fast, goal=goal))
+        slow, fast = best_times([loop, lambda: model.dependencies(tokens)], 4 * rounds, device)
+        found.append(
+            dict(
+                name=(
+                    f"dependencies of {images} image(s) of {model.n_tokens} patches on {device}: all targets "
+                    "against one by one"
+                ),
+                plain=slow,
+                ours=fast,
+                goal=goal,
+            )
+        )
     return found
 
+
 def plain_sample():
-    "The loop of nbs/08_mar.ipynb that saves nothing; it is defined there only."
-    cells = ["".join(c["source"]) for c in json.loads((ROOT/"nbs"/"08_mar.ipynb").read_text(encoding="utf-8"))["cells"]]
-    code, = (c for c in cells if "def plain_sample" in c)
+    "The loop of nbs/3_generation/19_mar_model.ipynb that saves nothing; it is defined there only."
+    cells = [
+        "".join(c["source"])
+        for c in json.loads((ROOT / "nbs" / "19_mar_model.ipynb").read_text(encoding="utf-8"))["cells"]
+    ]
+    (code,) = (c for c in cells if "def plain_sample" in c)
     import cop.mar
+
     names = {**vars(cop.mar)}
     exec(code.split("\ndef normal(")[0], names)
     return names["plain_sample"]
 
+
 def mar_flops(m, images, num_iter, halves):
     "Floating-point operations of the matrix products of a generation in `num_iter` steps, with `halves` 2 under guidance."
-    from cop.mar import masked_after
+    from cop.generate.mar import masked_after
+
     total, n, buffer, done = 0, m.n_tokens, m.buffer_size, 0
-    def of(b, rows, asked): # queries of the rows that are asked about, keys and values of all
+
+    def of(b, rows, asked):  # queries of the rows that are asked about, keys and values of all
         d, linear = b.attn.qkv.in_features, sum(p.numel() for p in b.parameters() if p.ndim == 2)
-        return 2*(linear*asked + 2*d*d*(rows - asked)) + 4*d*rows*asked
-    head = sum(p.numel() for k, p in m.diffloss.net.named_parameters() if p.ndim == 2 and not k.startswith(("time_embed", "cond_embed")))
+        return 2 * (linear * asked + 2 * d * d * (rows - asked)) + 4 * d * rows * asked
+
+    head = sum(
+        p.numel()
+        for k, p in m.diffloss.net.named_parameters()
+        if p.ndim == 2 and not k.startswith(("time_embed", "cond_embed"))
+    )
     for masked in masked_after(n, num_iter):
         new, seen, every = n - masked - done, buffer + done, buffer + n
-        transformer = sum(of(b, seen, seen) for b in m.encoder_blocks) + sum(of(b, every, every) for b in m.decoder_blocks[:-1]) + of(m.decoder_blocks[-1], every, new)
-        total += halves*(transformer + 2*head*new*m.diffloss.sampling_steps)
+        transformer = (
+            sum(of(b, seen, seen) for b in m.encoder_blocks)
+            + sum(of(b, every, every) for b in m.decoder_blocks[:-1])
+            + of(m.decoder_blocks[-1], every, new)
+        )
+        total += halves * (transformer + 2 * head * new * m.diffloss.sampling_steps)
         done = n - masked
-    return images*total
+    return images * total
+
 
 def bench_mar(rounds, device="cpu"):
     "MAR-B with random weights: the library's sampler against the plain loop, one call each."
-    from cop.mar import MAR, MAR_SIZES
+    from cop.generate.mar import MAR
+    from cop.generate.mar_model import MAR_SIZES
+
     quick, plain = rounds < 3, plain_sample()
     torch.manual_seed(0)
     m = MAR(**MAR_SIZES["mar_base"]).to(device).eval()
     with torch.no_grad():
-        for p in m.diffloss.parameters(): # zero at the start: outputs would be equal whatever z is
-            if p.ndim == 2 and not p.any(): p.normal_(std=.02)
+        for p in m.diffloss.parameters():  # zero at the start: outputs would be equal whatever z is
+            if p.ndim == 2 and not p.any():
+                p.normal_(std=0.02)
     num_iter, found = 2 if quick else 64, []
     A = torch.randn(4096, 4096, device=device)
+
     def timed(f, warm=None):
         if device == "cuda":
-            for _ in range(2 if warm else 0): warm() # graphs are captured at the second use of a size
+            for _ in range(2 if warm else 0):
+                warm()  # graphs are captured at the second use of a size
             torch.cuda.reset_peak_memory_stats()
             torch.cuda.synchronize()
-        start = time.perf_counter(); out = f()
-        if device == "cuda": torch.cuda.synchronize()
+        start = time.perf_counter()
+        out = f()
+        if device == "cuda":
+            torch.cuda.synchronize()
         return time.perf_counter() - start, out
-    for images in ((1,) if device == "cpu" else (1, 32)):
+
+    for images in (1,) if device == "cpu" else (1, 32):
         labels = torch.arange(images, device=device)
         order = torch.rand(images, 256, generator=torch.Generator().manual_seed(0)).argsort(1).to(device)
+
         def normal():
             g = torch.Generator(device).manual_seed(0)
             return lambda shape: torch.randn(shape, generator=g, device=device)
-        for cfg in (1., 3.):
+
+        for cfg in (1.0, 3.0):
             warm = lambda: m.sample(labels, order, num_iter, cfg=cfg)
-            limit = 2*4096**3/min(timed(lambda: A @ A)[0] for _ in range(3))
+            limit = 2 * 4096**3 / min(timed(lambda: A @ A)[0] for _ in range(3))
             ours, out = timed(lambda: m.sample(labels, order, num_iter, cfg=cfg, noise=normal()), warm)
-            memory = torch.cuda.max_memory_allocated() if device == "cuda" else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss*(1 if sys.platform == "darwin" else 1024)
+            memory = (
+                torch.cuda.max_memory_allocated()
+                if device == "cuda"
+                else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+                * (1 if sys.platform == "darwin" else 1024)
+            )
             slow, want = timed(lambda: plain(m, labels, order, num_iter, cfg, noise=normal()))
-            difference = ((out - want).norm()/want.norm()).item()
+            difference = ((out - want).norm() / want.norm()).item()
             assert difference < 1e-5, f"the two samplers differ by {difference}"
             m.bfloat16()
             half, out = timed(lambda: m.sample(labels, order, num_iter, cfg=cfg, noise=normal()), warm)
             assert out.isfinite().all()
             m.float()
             flops = mar_flops(m, images, num_iter, 1 + (cfg != 1))
-            found.append(dict(name=f"MAR-B, {images} image(s), {num_iter} steps of 100 diffusion steps, guidance {cfg:g}, on {device}: `sample` against the plain loop", plain=slow, ours=ours, goal=1.5 if device == "cpu" else 3.,
-                              bf16=half, difference=difference, seconds_per_image=ours/images, memory_bytes=memory, flops=flops, share_of_limit=flops/ours/limit, limit_flops_per_second=limit))
+            found.append(
+                dict(
+                    name=(
+                        f"MAR-B, {images} image(s), {num_iter} steps of 100 diffusion steps, guidance "
+                        f"{cfg:g}, "
+                        f"on {device}: `sample` against the plain loop"
+                    ),
+                    plain=slow,
+                    ours=ours,
+                    goal=1.5 if device == "cpu" else 3.0,
+                    bf16=half,
+                    difference=difference,
+                    seconds_per_image=ours / images,
+                    memory_bytes=memory,
+                    flops=flops,
+                    share_of_limit=flops / ours / limit,
+                    limit_flops_per_second=limit,
+                )
+            )
     return found
+
 
 def vit_memory(model, x, order, keep):
     "Bytes that a forward pass takes at most, beside weights and images."
     if x.device.type == "cuda":
-        torch.cuda.synchronize(); torch.cuda.reset_peak_memory_stats(); before = torch.cuda.memory_allocated()
-        model(x, order, keep); torch.cuda.synchronize()
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        model(x, order, keep)
+        torch.cuda.synchronize()
         return torch.cuda.max_memory_allocated() - before
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as seen: model(x, order, keep)
+    with torch.profiler.profile(
+        activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
+    ) as seen:
+        model(x, order, keep)
     with tempfile.TemporaryDirectory() as d:
-        seen.export_chrome_trace(f"{d}/trace.json"); events = json.loads(Path(d, "trace.json").read_text())["traceEvents"]
+        seen.export_chrome_trace(f"{d}/trace.json")
+        events = json.loads(Path(d, "trace.json").read_text())["traceEvents"]
     totals = [(e["args"]["Total Allocated"], e["args"]["Bytes"]) for e in events if e["name"] == "[memory]"]
     return max(t for t, _ in totals) - (totals[0][0] - totals[0][1])
 
+
 def bench_vit(rounds, device="cpu"):
     "A timm ViT at 224 pixels that looks at a share of its patches against the stock model: forward, and a training step; rankers beside it."
-    from cop.vit import SparseViT
-    found, batch, dtype = [], 16 if device == "cpu" else 256, torch.bfloat16 if device == "cuda" else torch.float32
+    from cop.classify.sparse_vit import SparseViT
+
+    found, batch, dtype = (
+        [],
+        16 if device == "cpu" else 256,
+        torch.bfloat16 if device == "cuda" else torch.float32,
+    )
     rounds = 1 if rounds < 3 else 5
     for name, short in (("vit_small_patch16_224", "ViT-S/16"), ("vit_base_patch16_224", "ViT-B/16")):
         torch.manual_seed(0)
         model = SparseViT(name, dict(num_classes=1000), gather_pixels=True).to(device, dtype).eval()
-        x, order = torch.randn(batch, 3, 224, 224).to(device, dtype), torch.rand(batch, model.n_tokens).argsort(1).to(device)
+        x, order = (
+            torch.randn(batch, 3, 224, 224).to(device, dtype),
+            torch.rand(batch, model.n_tokens).argsort(1).to(device),
+        )
         with torch.inference_mode():
             same = (model(x, order) - model(x)).abs().max().item()
-            assert same < (1e-4 if device == "cpu" else .2), f"all patches differ from the stock model by {same}"
-            keeps = (1., .5, .22, .1)
-            stock, *times = best_times([lambda: model(x), *(partial(model, x, order, k) for k in keeps)], rounds, device, 60)
+            assert same < (1e-4 if device == "cpu" else 0.2), (
+                f"all patches differ from the stock model by {same}"
+            )
+            keeps = (1.0, 0.5, 0.22, 0.1)
+            stock, *times = best_times(
+                [lambda: model(x), *(partial(model, x, order, k) for k in keeps)], rounds, device, 60
+            )
             memory = {k: vit_memory(model, x, order, k) for k in keeps}
         for k, t in zip(keeps, times):
-            found.append(dict(name=f"{short}, batch {batch}, {str(dtype)[6:]}, on {device}: {k:.0%} of the patches against the stock model", plain=stock, ours=t, goal=(4. if device == "cpu" else 3.7) if k == .22 else 0.,
-                              images_per_second=batch/t, memory_bytes=memory[k]))
+            found.append(
+                dict(
+                    name=(
+                        f"{short}, batch {batch}, {str(dtype)[6:]}, on {device}: {k:.0%} of the patches "
+                        "against "
+                        "the stock model"
+                    ),
+                    plain=stock,
+                    ours=t,
+                    goal=(4.0 if device == "cpu" else 3.7) if k == 0.22 else 0.0,
+                    images_per_second=batch / t,
+                    memory_bytes=memory[k],
+                )
+            )
         model.train()
         labels = torch.arange(batch, device=device)
+
         def step(k):
-            torch.nn.functional.cross_entropy((model(x) if k is None else model(x, order, k)).float(), labels).backward(); model.zero_grad()
-        for k, t in zip(keeps, (all_times := best_times([partial(step, k) for k in (None, *keeps)], max(1, rounds//2), device, 90))[1:]):
-            found.append(dict(name=f"{short}, batch {batch}, {str(dtype)[6:]}, on {device}: training step with {k:.0%} of the patches against the stock model", plain=all_times[0], ours=t, goal=0., images_per_second=batch/t))
+            torch.nn.functional.cross_entropy(
+                (model(x) if k is None else model(x, order, k)).float(), labels
+            ).backward()
+            model.zero_grad()
+
+        for k, t in zip(
+            keeps,
+            (
+                all_times := best_times(
+                    [partial(step, k) for k in (None, *keeps)], max(1, rounds // 2), device, 90
+                )
+            )[1:],
+        ):
+            found.append(
+                dict(
+                    name=(
+                        f"{short}, batch {batch}, {str(dtype)[6:]}, on {device}: training step with {k:.0%} "
+                        "of "
+                        "the patches against the stock model"
+                    ),
+                    plain=all_times[0],
+                    ours=t,
+                    goal=0.0,
+                    images_per_second=batch / t,
+                )
+            )
     return found + bench_rankers(rounds, device, dtype)
+
 
 def bench_rankers(rounds, device, dtype):
     "What an order costs beside the stock ViT-B/16 at the same 256 pixels: the paper's path (KL-16, then CoMAE's encoder once for each of 256 patches), attention, patch variance."
-    from cop.comae import CoMAE
-    from cop.cvit import attention_order
-    from cop.order import variance_order
-    from cop.tokens import KL16
-    from cop.vit import SparseViT
+    from cop.classify.orders import attention_order
+    from cop.classify.sparse_vit import SparseViT
+    from cop.images.kl16 import KL16
+    from cop.learn.comae import CoMAE
+    from cop.orders.training_free import variance_order
+
     batch = 4 if device == "cpu" else 32
     torch.manual_seed(0)
     vit = SparseViT("vit_base_patch16_224", dict(num_classes=1000, img_size=256)).to(device, dtype).eval()
     images = torch.randint(256, (batch, 3, 256, 256), dtype=torch.uint8).to(device)
-    vae, comae = KL16().to(device, dtype).eval(), CoMAE((16, 16), 16, encoder_width=64, encoder_depth=12, decoder_width=64, decoder_depth=1).to(device, dtype).eval()
+    vae, comae = (
+        KL16().to(device, dtype).eval(),
+        CoMAE((16, 16), 16, encoder_width=64, encoder_depth=12, decoder_width=64, decoder_depth=1)
+        .to(device, dtype)
+        .eval(),
+    )
     with torch.inference_mode():
         tokens = vae.encode(images).to(dtype)
-        rankers = {"CoMAE, 256 encoder passes": lambda: comae.dependencies(tokens), "KL-16 encoder": lambda: vae.encode(images), "attention of the full model": lambda: attention_order(vit, images), "patch variance": lambda: variance_order(images, 16)}
-        stock, *times = best_times([lambda: vit(images), *rankers.values()], max(1, rounds//2), device, 120)
-    return [dict(name=f"ranking {batch} images of 256 pixels on {device} by {name}: the stock ViT-B/16 against it", plain=stock, ours=t, goal=0., share_of_vit=t/stock) for name, t in zip(rankers, times)]
+        rankers = {
+            "CoMAE, 256 encoder passes": lambda: comae.dependencies(tokens),
+            "KL-16 encoder": lambda: vae.encode(images),
+            "attention of the full model": lambda: attention_order(vit, images),
+            "patch variance": lambda: variance_order(images, 16),
+        }
+        stock, *times = best_times([lambda: vit(images), *rankers.values()], max(1, rounds // 2), device, 120)
+    return [
+        dict(
+            name=f"ranking {batch} images of 256 pixels on {device} by {name}: the stock ViT-B/16 against it",
+            plain=stock,
+            ours=t,
+            goal=0.0,
+            share_of_vit=t / stock,
+        )
+        for name, t in zip(rankers, times)
+    ]
+
 
 def bench_ranked(rounds, device="cpu"):
     "A ranker and 22 % of a ViT-B/16 against the stock model, at 224 and at 256 pixels; the ranker against CoMAE at 256."
-    from cop.comae import CoMAE
-    from cop.ranker import Ranker
-    from cop.tokens import KL16
+    from cop.images.kl16 import KL16
+    from cop.learn.comae import CoMAE
+    from cop.learn.ranker import Ranker
+
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
     found = [line for size in (224, 256) for line in bench_ranked_vit(size, rounds, device, dtype)]
-    few = 4 if device == "cpu" else 32; wide = torch.randint(256, (few, 3, 256, 256), dtype=torch.uint8).to(device)
-    vae, comae, one = KL16().to(device, dtype).eval(), CoMAE((16, 16), 16, encoder_width=64, encoder_depth=12, decoder_width=64, decoder_depth=1).to(device, dtype).eval(), Ranker(256, 16).to(device, dtype).eval()
-    with torch.inference_mode(): path, ours = best_times([lambda: comae.dependencies(vae.encode(wide).to(dtype)), lambda: one.order(wide)], 1, device, 120)
-    return found + [dict(name=f"ordering {few} images of 256 pixels on {device}: the ranker against KL-16 and CoMAE", plain=path, ours=ours, goal=100., images_per_second=few/ours)]
+    few = 4 if device == "cpu" else 32
+    wide = torch.randint(256, (few, 3, 256, 256), dtype=torch.uint8).to(device)
+    vae, comae, one = (
+        KL16().to(device, dtype).eval(),
+        CoMAE((16, 16), 16, encoder_width=64, encoder_depth=12, decoder_width=64, decoder_depth=1)
+        .to(device, dtype)
+        .eval(),
+        Ranker(256, 16).to(device, dtype).eval(),
+    )
+    with torch.inference_mode():
+        path, ours = best_times(
+            [lambda: comae.dependencies(vae.encode(wide).to(dtype)), lambda: one.order(wide)], 1, device, 120
+        )
+    return found + [
+        dict(
+            name=f"ordering {few} images of 256 pixels on {device}: the ranker against KL-16 and CoMAE",
+            plain=path,
+            ours=ours,
+            goal=100.0,
+            images_per_second=few / ours,
+        )
+    ]
+
 
 def bench_ranked_vit(size, rounds, device, dtype):
     "Pixels in, label out: what ranking, decoding its order and decoding JPEGs cost, alone and before 22 % of the patches are classified."
     from torchvision.io import decode_jpeg, encode_jpeg
-    from cop.live import RankedViT
-    from cop.ranker import RANKINGS, Ranker
-    from cop.vit import SparseViT
+
+    from cop.classify.ranked import RankedViT
+    from cop.classify.sparse_vit import SparseViT
+    from cop.learn.ranker import RANKINGS, Ranker
+
     batch, rounds = (8, 1) if rounds < 3 else (64 if device == "cpu" else 256, 3)
     torch.manual_seed(0)
-    vit, ranker = SparseViT("vit_base_patch16_224", dict(num_classes=1000, img_size=size), gather_pixels=True).to(device, dtype).eval(), Ranker(size, 16).to(device, dtype).eval()
-    noise = torch.nn.functional.interpolate(torch.rand(batch, 3, size//8, size//8), size, mode="bicubic").mul(255).clamp(0, 255).byte() # smooth, as photographs are
+    vit, ranker = (
+        SparseViT("vit_base_patch16_224", dict(num_classes=1000, img_size=size), gather_pixels=True)
+        .to(device, dtype)
+        .eval(),
+        Ranker(size, 16).to(device, dtype).eval(),
+    )
+    # smooth, as photographs are
+    noise = (
+        torch.nn.functional.interpolate(torch.rand(batch, 3, size // 8, size // 8), size, mode="bicubic")
+        .mul(255)
+        .clamp(0, 255)
+        .byte()
+    )
     files, images = [encode_jpeg(x) for x in noise], noise.to(device)
     decode = lambda: torch.stack([decode_jpeg(f) for f in files]).to(device)
     both = {m: RankedViT(ranker, vit, m) for m in RANKINGS}
     with torch.inference_mode():
-        apart = (both["score"](images[:2], .22) - vit(images[:2], ranker.order(images[:2]), .22)).abs().max().item()
-        assert apart < (.2 if device == "cuda" else 1e-4), f"ranked in one call and in two differ by {apart}"
-        ways = {**{f"ranked by {m}, with 22% of the patches": partial(both[m], images, .22) for m in RANKINGS}, **{f"the ranker's order by {m} alone": partial(ranker.order, images, m) for m in RANKINGS}, "the ranker's pass alone": lambda: ranker(images)}
-        stock, loaded, ranked, *times = best_times([lambda: vit(images), lambda: vit(decode()), lambda: both["score"](decode(), .22), *ways.values()], rounds, device, 240)
-    where = f"ViT-B/16 at {size} pixels, batch {batch}, {str(dtype)[6:]}, random weights, on {device}"; goals = {"ranked by score, with 22% of the patches": 3.}
-    found = [dict(name=f"{where}: {name} against the stock model", plain=stock, ours=t, goal=goals.get(name, 0.), images_per_second=batch/t, share_of_vit=t/stock) for name, t in zip(ways, times)]
-    return found + [dict(name=f"{where}: from JPEG files, ranked by score, with 22% of the patches against the stock model", plain=loaded, ours=ranked, goal=0., images_per_second=batch/ranked)]
+        apart = (
+            (both["score"](images[:2], 0.22) - vit(images[:2], ranker.order(images[:2]), 0.22))
+            .abs()
+            .max()
+            .item()
+        )
+        assert apart < (0.2 if device == "cuda" else 1e-4), f"ranked in one call and in two differ by {apart}"
+        ways = {
+            **{f"ranked by {m}, with 22% of the patches": partial(both[m], images, 0.22) for m in RANKINGS},
+            **{f"the ranker's order by {m} alone": partial(ranker.order, images, m) for m in RANKINGS},
+            "the ranker's pass alone": lambda: ranker(images),
+        }
+        stock, loaded, ranked, *times = best_times(
+            [
+                lambda: vit(images),
+                lambda: vit(decode()),
+                lambda: both["score"](decode(), 0.22),
+                *ways.values(),
+            ],
+            rounds,
+            device,
+            240,
+        )
+    where = f"ViT-B/16 at {size} pixels, batch {batch}, {str(dtype)[6:]}, random weights, on {device}"
+    goals = {"ranked by score, with 22% of the patches": 3.0}
+    found = [
+        dict(
+            name=f"{where}: {name} against the stock model",
+            plain=stock,
+            ours=t,
+            goal=goals.get(name, 0.0),
+            images_per_second=batch / t,
+            share_of_vit=t / stock,
+        )
+        for name, t in zip(ways, times)
+    ]
+    return found + [
+        dict(
+            name=f"{where}: from JPEG files, ranked by score, with 22% of the patches against the stock model",
+            plain=loaded,
+            ours=ranked,
+            goal=0.0,
+            images_per_second=batch / ranked,
+        )
+    ]
+
 
 def hardware():
     "What the times depend on."
     cpu = platform.processor()
     if Path("/proc/cpuinfo").exists():
-        cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), cpu)
-    return dict(cpu=cpu, cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-                threads=torch.get_num_threads(), gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-                python=platform.python_version(), torch=torch.__version__, numpy=np.__version__, networkx=nx.__version__)
+        cpu = next(
+            (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
+            cpu,
+        )
+    return dict(
+        cpu=cpu,
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        threads=torch.get_num_threads(),
+        gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        python=platform.python_version(),
+        torch=torch.__version__,
+        numpy=np.__version__,
+        networkx=nx.__version__,
+    )
 
-TASKS = dict(pagerank=bench_pagerank, coverage=bench_coverage, dependencies=bench_dependencies, mar=bench_mar, vit=bench_vit, ranked=bench_ranked)
+
+TASKS = dict(
+    pagerank=bench_pagerank,
+    coverage=bench_coverage,
+    dependencies=bench_dependencies,
+    mar=bench_mar,
+    vit=bench_vit,
+    ranked=bench_ranked,
+)
+
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=ROOT/"runs"/"bench.json", help="the JSON file to write")
-    parser.add_argument("--quick", action="store_true", help="time everything twice only, and MAR-B for 2 steps instead of 64 (which take a quarter of an hour on two cores)")
-    parser.add_argument("--only", choices=TASKS, help="measure this alone; other lines that the file has of the same hardware are kept")
-    parser.add_argument("--gpu", action="store_true", help="measure what is measured on a GPU, and nothing else")
-    parser.add_argument("--threads", type=int, help="threads that PyTorch uses; 1 where other work keeps the machine busy")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "runs" / "bench.json", help="the JSON file to write"
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help=(
+            "time everything twice only, and MAR-B for 2 steps instead of 64 (which take a quarter of an "
+            "hour "
+            "on two cores)"
+        ),
+    )
+    parser.add_argument(
+        "--only",
+        choices=TASKS,
+        help="measure this alone; other lines that the file has of the same hardware are kept",
+    )
+    parser.add_argument(
+        "--gpu", action="store_true", help="measure what is measured on a GPU, and nothing else"
+    )
+    parser.add_argument(
+        "--threads", type=int, help="threads that PyTorch uses; 1 where other work keeps the machine busy"
+    )
     args = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     rounds = 2 if args.quick else 10
-    if args.threads: torch.set_num_threads(args.threads)
+    if args.threads:
+        torch.set_num_threads(args.threads)
     here = hardware()
     print(", ".join(f"{k} {v}" for k, v in here.items()), flush=True)
     tasks = [TASKS[args.only]] if args.only else [*TASKS.values()]
-    if torch.cuda.is_available(): tasks = [partial(t, device="cuda") for t in tasks if t in (bench_dependencies, bench_mar, bench_vit, bench_ranked)] + (tasks if not args.gpu else [])
-    elif args.gpu: parser.error("there is no GPU that PyTorch can use here")
+    if torch.cuda.is_available():
+        tasks = [
+            partial(t, device="cuda")
+            for t in tasks
+            if t in (bench_dependencies, bench_mar, bench_vit, bench_ranked)
+        ] + (tasks if not args.gpu else [])
+    elif args.gpu:
+        parser.error("there is no GPU that PyTorch can use here")
     results = []
     for task in tasks:
         for r in task(rounds):
-            r["ratio"] = r["plain"]/r["ours"]
+            r["ratio"] = r["plain"] / r["ours"]
             results.append(r)
             verdict = "" if r["ratio"] >= r["goal"] else f"   below the goal of {r['goal']:g}"
-            print(f"{r['ratio']:7.1f}×   {1e3*r['plain']:9.1f} ms → {1e3*r['ours']:8.1f} ms   {r['name']}{verdict}", flush=True)
-    if args.only and args.out.exists() and (old := json.loads(args.out.read_text(encoding="utf-8")))["hardware"] == here:
+            print(
+                f"{r['ratio']:7.1f}×   {1e3 * r['plain']:9.1f} ms → {1e3 * r['ours']:8.1f} ms   "
+                f"{r['name']}{verdict}",
+                flush=True,
+            )
+    if (
+        args.only
+        and args.out.exists()
+        and (old := json.loads(args.out.read_text(encoding="utf-8")))["hardware"] == here
+    ):
         results = [r for r in old["results"] if r["name"] not in {r["name"] for r in results}] + results
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps({"hardware": here, "results": results}, indent=1) + "\n", encoding="utf-8")
     print(f"written to {args.out}")
 
-if __name__ == "__main__": main()
+
+if __name__ == "__main__":
+    main()

@@ -5,8 +5,15 @@
 The wheel lands in a temporary folder that comes first on the path of a Python that ignores the working folder and PYTHONPATH; every module of
 cop/ must come from there, the commands must lead to functions, and the version must be that of settings.ini.
 """
-import json, os, shutil, subprocess, sys, tempfile
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
+
 from run_tests import ROOT, settings
 
 PROBE = """
@@ -23,38 +30,78 @@ scripts = {e.name: callable(e.load()) for e in dist.entry_points if e.group == "
 print(json.dumps({"version": dist.version, "scripts": scripts, "extras": dist.metadata.get_all("Provides-Extra")}))
 """
 
+
 def call(command, cwd, what):
     "Run `command`, or stop with the end of what it said."
     env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    done = subprocess.run(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode: sys.exit(f"{what} failed:\n" + "\n".join(done.stdout.splitlines()[-20:]))
+    done = subprocess.run(
+        command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if done.returncode:
+        sys.exit(f"{what} failed:\n" + "\n".join(done.stdout.splitlines()[-20:]))
     return done.stdout
+
 
 def build(tmp, isolated):
     "Copy what is needed to build, so that nothing is written into the checkout; returns the wheel."
-    source = tmp/"source"
-    shutil.copytree(ROOT/"cop", source/"cop", ignore=shutil.ignore_patterns("__pycache__"))
+    source = tmp / "source"
+    shutil.copytree(ROOT / "cop", source / "cop", ignore=shutil.ignore_patterns("__pycache__"))
     for f in ROOT.iterdir():
-        if f.is_file() and not f.name.startswith(".git"): shutil.copy(f, source)
+        if f.is_file() and not f.name.startswith(".git"):
+            shutil.copy(f, source)
     options = [] if isolated else ["--no-isolation"]
-    call([sys.executable, "-P", "-m", "build", *options, "--outdir", str(tmp/"dist"), str(source)], tmp, "building the wheel")
-    wheels = list((tmp/"dist").glob("*.whl"))
-    if len(wheels) != 1: sys.exit(f"one wheel was expected, not {wheels}")
+    call(
+        [sys.executable, "-P", "-m", "build", *options, "--outdir", str(tmp / "dist"), str(source)],
+        tmp,
+        "building the wheel",
+    )
+    wheels = list((tmp / "dist").glob("*.whl"))
+    if len(wheels) != 1:
+        sys.exit(f"one wheel was expected, not {wheels}")
     return wheels[0]
+
 
 def main():
     cfg = settings()
-    modules = ["cop"] + [f"cop.{p.stem}" for p in sorted((ROOT/"cop").glob("*.py")) if p.stem != "__init__"]
+    files = sorted(p.relative_to(ROOT) for p in (ROOT / "cop").rglob("*.py"))
+    modules = [".".join(p.with_suffix("").parts).removesuffix(".__init__") for p in files]
     with tempfile.TemporaryDirectory() as d:
         tmp = Path(d).resolve()
-        wheel, target = build(tmp, "--isolated" in sys.argv), tmp/"target"
-        call([sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--no-index", "--target", str(target),
-              str(wheel)], tmp, "installing the wheel")
-        told = json.loads(call([sys.executable, "-I", "-c", PROBE, json.dumps([str(target), cfg["lib_name"], modules])],
-                               tmp, "using the wheel").splitlines()[-1])
-    if told["version"] != cfg["version"]: sys.exit(f"the wheel's version is {told['version']}, settings.ini has {cfg['version']}")
-    if sorted(told["scripts"]) != sorted(s.split("=")[0] for s in cfg["console_scripts"].split()) or not all(told["scripts"].values()):
+        wheel, target = build(tmp, "--isolated" in sys.argv), tmp / "target"
+        call(
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "-q",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--no-index",
+                "--target",
+                str(target),
+                str(wheel),
+            ],
+            tmp,
+            "installing the wheel",
+        )
+        told = json.loads(
+            call(
+                [sys.executable, "-I", "-c", PROBE, json.dumps([str(target), cfg["lib_name"], modules])],
+                tmp,
+                "using the wheel",
+            ).splitlines()[-1]
+        )
+    if told["version"] != cfg["version"]:
+        sys.exit(f"the wheel's version is {told['version']}, settings.ini has {cfg['version']}")
+    if sorted(told["scripts"]) != sorted(s.split("=")[0] for s in cfg["console_scripts"].split()) or not all(
+        told["scripts"].values()
+    ):
         sys.exit(f"the wheel's commands are {told['scripts']}, settings.ini has {cfg['console_scripts']}")
-    print(f"{wheel.name}: {len(modules)} modules and {len(told['scripts'])} commands work from another folder")
+    print(
+        f"{wheel.name}: {len(modules)} modules and {len(told['scripts'])} commands work from another folder"
+    )
 
-if __name__ == "__main__": main()
+
+if __name__ == "__main__":
+    main()

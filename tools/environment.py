@@ -6,43 +6,70 @@
 Needs nothing but Python's standard library. The stamp holds a digest of all that decides what is installed, and is written last:
 after an interruption the next call goes on, and starts afresh where a package was left half-written.
 """
-import configparser, hashlib, subprocess, sys, time
+
+import configparser
+import hashlib
+import subprocess
+import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHONS = (3, 11), (3, 12)  # oldest and newest Python that cop is meant for
 
+
 def check_python():
     "Stop on a Python that is too old; warn on one that is newer than what was planned for."
     here, lo, hi = sys.version_info[:2], *PYTHONS
     if here < lo:
-        sys.exit("cop needs Python %d.%d or newer, and %s is Python %d.%d: install one and name it, "
-                 "as in `make setup PYTHON=python3.11`" % (*lo, sys.executable, *here))
+        sys.exit(
+            "cop needs Python %d.%d or newer, and %s is Python %d.%d: install one and name it, "
+            "as in `make setup PYTHON=python3.11`" % (*lo, sys.executable, *here)
+        )
     if here > hi:
-        print("Python %d.%d is newer than what cop is meant for (%d.%d to %d.%d); if this fails, try `make setup PYTHON=python%d.%d`"
-              % (*here, *lo, *hi, *hi), flush=True)
+        print(
+            "Python %d.%d is newer than what cop is meant for (%d.%d to %d.%d); if this fails, try `make "
+            "setup PYTHON=python%d.%d`" % (*here, *lo, *hi, *hi),
+            flush=True,
+        )
+
 
 def digest():
     "What decides the environment's contents: requirements, commands, packaging, versions, and where the checkout is."
     parser = configparser.ConfigParser(interpolation=None)
-    parser.read(ROOT/"settings.ini", encoding="utf-8")
+    parser.read(ROOT / "settings.ini", encoding="utf-8")
     cfg = parser["DEFAULT"]
-    keys = ["lib_name", "version", "min_python", "console_scripts"] + sorted(k for k in cfg if k.endswith("requirements"))
+    keys = ["lib_name", "version", "min_python", "console_scripts"] + sorted(
+        k for k in cfg if k.endswith("requirements")
+    )
     parts = [str(ROOT)] + [k + "=" + cfg[k] for k in keys]
-    parts += [(ROOT/f).read_text(encoding="utf-8") for f in ("setup.py", "pyproject.toml", "constraints.txt")]
+    parts += [
+        (ROOT / f).read_text(encoding="utf-8") for f in ("setup.py", "pyproject.toml", "constraints.txt")
+    ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
 
 def is_broken(venv):
     "Does the environment not start, or lack files that its packages list?"
-    if subprocess.call([venv/"bin/python", "-m", "pip", "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL): return True
+    if subprocess.call(
+        [venv / "bin/python", "-m", "pip", "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ):
+        return True
     for site in venv.glob("lib/python3*/site-packages"):
-        if any(site.glob("~*")): return True  # what pip had set aside while it replaced a package
+        if any(site.glob("~*")):
+            return True  # what pip had set aside while it replaced a package
         for info in site.glob("*.dist-info"):
-            if not (info/"RECORD").exists(): return True
-            files = (line.rsplit(",", 2)[0].strip('"') for line in (info/"RECORD").read_text(encoding="utf-8").splitlines())
-            if not all((site/f).exists() for f in files if not f.endswith(".pyc")): return True
+            if not (info / "RECORD").exists():
+                return True
+            files = (
+                line.rsplit(",", 2)[0].strip('"')
+                for line in (info / "RECORD").read_text(encoding="utf-8").splitlines()
+            )
+            if not all((site / f).exists() for f in files if not f.endswith(".pyc")):
+                return True
     return False
+
 
 def run(command, log, what):
     "Run `command` with its output in `log`, and a sign of life every half minute."
@@ -53,7 +80,8 @@ def run(command, log, what):
             try:
                 code = process.wait(timeout=30)
                 break
-            except subprocess.TimeoutExpired: print("  %s, %d s so far" % (what, time.time() - start), flush=True)
+            except subprocess.TimeoutExpired:
+                print("  %s, %d s so far" % (what, time.time() - start), flush=True)
             except KeyboardInterrupt:
                 process.wait()
                 sys.exit("interrupted: the next call of make goes on from here")
@@ -62,44 +90,85 @@ def run(command, log, what):
         sys.exit("%s failed; all of its output is in %s" % (what, log))
     return time.time() - start
 
+
 def fill(venv):
     "Create `venv` where it is missing or broken, and install the checkout with its development requirements."
-    stamp, started, log = venv/".cop-stamp", venv/".cop-started", venv/"install.log"
+    stamp, started, log = venv / ".cop-stamp", venv / ".cop-started", venv / "install.log"
     wanted = digest()
-    python = venv/"bin/python"
-    if stamp.exists() and stamp.read_text() == wanted and python.exists() and not started.exists(): return
-    if venv.exists() and not venv.is_dir() or venv.is_dir() and any(venv.iterdir()) and not ((venv/"pyvenv.cfg").exists() or started.exists()):
+    python = venv / "bin/python"
+    if stamp.exists() and stamp.read_text() == wanted and python.exists() and not started.exists():
+        return
+    if (
+        venv.exists()
+        and not venv.is_dir()
+        or venv.is_dir()
+        and any(venv.iterdir())
+        and not ((venv / "pyvenv.cfg").exists() or started.exists())
+    ):
         sys.exit("%s is there, but no virtual environment: name another folder with VENV=…" % venv)
     broken = not python.exists() or started.exists() and is_broken(venv)
-    if broken: check_python()
+    if broken:
+        check_python()
     venv.mkdir(parents=True, exist_ok=True)
     started.touch()
     if broken:
         print("creating %s with Python %s" % (venv, sys.version.split()[0]), flush=True)
         if subprocess.call([sys.executable, "-m", "venv", "--clear", str(venv)]):
-            sys.exit("could not create %s: on Debian and Ubuntu, `apt install python3-venv` adds what is missing" % venv)
+            sys.exit(
+                "could not create %s: on Debian and Ubuntu, `apt install python3-venv` adds what is missing"
+                % venv
+            )
         started.touch()
     how_much = "about 6 GB, a few minutes" if broken else "only what is missing"
-    print("installing what settings.ini asks for, in the versions of constraints.txt: %s; details in %s" % (how_much, log), flush=True)
-    install = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off",
-               "-c", "constraints.txt", "-e", ".[dev]"]
+    print(
+        "installing what settings.ini asks for, in the versions of constraints.txt: %s; details in %s"
+        % (how_much, log),
+        flush=True,
+    )
+    install = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--progress-bar",
+        "off",
+        "-c",
+        "constraints.txt",
+        "-e",
+        ".[dev]",
+    ]
     seconds = run(install, log, "pip install")
     print("installed in %d s" % seconds, flush=True)
     stamp.write_text(wanted)
     started.unlink()
 
+
 def check():
     "In an environment that is not ours, name what is missing and how to get it; change nothing."
-    if sys.version_info < PYTHONS[0]: check_python()
-    missing = [m for m in ("torch", "torchvision", "timm", "nbdev", "papermill", "ipykernel", "build", "setuptools") if find_spec(m) is None]
-    if find_spec("cop") is None: missing.append("cop itself")
+    if sys.version_info < PYTHONS[0]:
+        check_python()
+    missing = [
+        m
+        for m in ("torch", "torchvision", "timm", "nbdev", "papermill", "ipykernel", "build", "setuptools")
+        if find_spec(m) is None
+    ]
+    if find_spec("cop") is None:
+        missing.append("cop itself")
     if missing:
-        sys.exit("%s lacks %s: `%s -m pip install -e \".[dev]\"` adds it and keeps a torch that is new enough"
-                 % (sys.executable, ", ".join(missing), sys.executable))
+        sys.exit(
+            '%s lacks %s: `%s -m pip install -e ".[dev]"` adds it and keeps a torch that is new enough'
+            % (sys.executable, ", ".join(missing), sys.executable)
+        )
+
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--check"]: check()
+    if sys.argv[1:] == ["--check"]:
+        check()
     elif len(sys.argv) == 2:
-        try: fill(Path(sys.argv[1]).absolute())
-        except OSError as e: sys.exit("the environment cannot be written: %s; name another folder with VENV=…" % e)
-    else: sys.exit(__doc__)
+        try:
+            fill(Path(sys.argv[1]).absolute())
+        except OSError as e:
+            sys.exit("the environment cannot be written: %s; name another folder with VENV=…" % e)
+    else:
+        sys.exit(__doc__)

@@ -1,0 +1,61 @@
+"""The table of contents: every chapter with its module and its claim, part by part.
+
+    python tools/contents.py            print it
+    python tools/contents.py --write    write it into README.md, between its two marks
+
+It is made from the notebooks' first lines, so it cannot differ from them.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = {
+    "1_question": "I The question",
+    "2_paper": "II The paper",
+    "3_generation": "III Generation",
+    "4_classification": "IV Classification",
+    "5_beyond": "V Beyond the paper",
+    "6_appendix": "Appendix",
+    "experiments": "Experiments",
+}
+MARKS = "<!-- contents -->", "<!-- end of contents -->"
+
+
+def chapter(path):
+    "Module, title and claim of a notebook."
+    cells = ["".join(c["source"]) for c in json.loads(path.read_text(encoding="utf-8"))["cells"]]
+    module = next((m[1] for c in cells if (m := re.match(r"#\|\s*default_exp\s+(\S+)", c))), None)
+    head = next(c for c in cells if c.startswith("# "))
+    claim = re.search(r"^> (.*)$", head, re.M)
+    return module, head.splitlines()[0][2:], claim[1] if claim else ""
+
+
+def contents(root=ROOT):
+    "Lines of a Markdown table a part; links are relative to the root."
+    lines = []
+    for folder, part in PARTS.items():
+        lines += [f"### {part}", "", "| chapter | module | |", "| --- | --- | --- |"]
+        for path in sorted((root / "nbs" / folder).glob("*.ipynb")):
+            module, title, claim = chapter(path)
+            name = f"`cop.{module}`" if module else ""
+            lines.append(f"| [{path.stem}](nbs/{folder}/{path.name}) {title} | {name} | {claim} |")
+        lines.append("")
+    return lines
+
+
+def main():
+    text = "\n".join(contents())
+    if "--write" not in sys.argv:
+        print(text)
+        return
+    readme = ROOT / "README.md"
+    before, rest = readme.read_text(encoding="utf-8").split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    readme.write_text(f"{before}{MARKS[0]}\n{text}{MARKS[1]}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
