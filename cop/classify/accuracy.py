@@ -16,13 +16,13 @@ from scipy.stats import binomtest
 from torch import Tensor
 from torchmetrics.functional.classification import binary_calibration_error
 
-from .predictions import Answers, _listed, distinct_keeps
+from .predictions import Predictions, _listed, distinct_keeps
 from ..core.statistics import Interval, bootstrap_means, quantile_interval, resampled_interval
 
 # %% ../../nbs/4_classification/30_accuracy.ipynb #833385bd
-def _seeds(answers: Answers | Sequence[Answers]) -> list[Answers]:
+def _seeds(answers: Predictions | Sequence[Predictions]) -> list[Predictions]:
     "One answer sheet a seed; ValueError unless they can be averaged."
-    answers = [answers] if isinstance(answers, Answers) else list(answers)
+    answers = [answers] if isinstance(answers, Predictions) else list(answers)
     if not answers:
         raise ValueError("there are no answers; give at least those of one seed")
     _check_images(answers)
@@ -36,7 +36,7 @@ def _seeds(answers: Answers | Sequence[Answers]) -> list[Answers]:
     return answers
 
 
-def _check_images(answers: Sequence[Answers]):
+def _check_images(answers: Sequence[Predictions]):
     if len({a.images for a in answers}) > 1:
         raise ValueError(
             "these are answers about different images, or with other labels; ask all about the same set, in "
@@ -44,13 +44,13 @@ def _check_images(answers: Sequence[Answers]):
         )
 
 
-def _correct(answers: Answers, measure: str) -> Tensor:  # (R, n) bool
+def _correct(answers: Predictions, measure: str) -> Tensor:  # (R, n) bool
     if measure not in ("top1", "top5"):
         raise ValueError(f"there is no measure {measure!r}; choose 'top1' or 'top5'")
     return getattr(answers, measure)
 
 
-def _grid_rows(answers: Answers) -> Tensor:  # (100,) row of each rate
+def _grid_rows(answers: Predictions) -> Tensor:  # (100,) row of each rate
     "ValueError if a rate was not asked."
     keeps, which = distinct_keeps(answers.n_tokens)
     there = keeps[:, None] == answers.keeps
@@ -63,7 +63,7 @@ def _grid_rows(answers: Answers) -> Tensor:  # (100,) row of each rate
 
 
 def accuracy_curve(
-    answers: Answers | Sequence[Answers],  # of one seed, or of several, which are averaged
+    answers: Predictions | Sequence[Predictions],  # of one seed, or of several, which are averaged
     measure: str = "top1",  # or "top5"
 ) -> Tensor:  # (100,) float64, share of right answers at 0 … 99 % masked
     "Accuracy at every rate of the grid. Raises ValueError if a rate was not asked, or the seeds do not fit together."
@@ -73,7 +73,7 @@ def accuracy_curve(
 
 
 def auc(
-    answers: Answers | Sequence[Answers],  # of one seed, or of several, which are averaged
+    answers: Predictions | Sequence[Predictions],  # of one seed, or of several, which are averaged
     measure: str = "top1",  # or "top5"
 ) -> float:  # 0 … 1
     "Mean accuracy over the grid, the paper's AuC. Raises ValueError as `accuracy_curve` does."
@@ -81,7 +81,7 @@ def auc(
 
 # %% ../../nbs/4_classification/30_accuracy.ipynb #b9f7a660
 def per_image(
-    answers: Answers | Sequence[Answers],  # of one seed, or of several
+    answers: Predictions | Sequence[Predictions],  # of one seed, or of several
     rate: float | None = None,  # share masked, 0 … 0.99; None: AuC
     measure: str = "top1",  # or "top5"
 ) -> Tensor:  # (S, n) float64, seeds × images
@@ -95,7 +95,7 @@ def per_image(
 
 # %% ../../nbs/4_classification/30_accuracy.ipynb #2b6021f3
 def accuracy_interval(
-    answers: Answers | Sequence[Answers],  # of one seed, or of several
+    answers: Predictions | Sequence[Predictions],  # of one seed, or of several
     rate: float | None = None,  # share masked, 0 … 0.99; None: AuC
     measure: str = "top1",  # or "top5"
     n_boot: int = 1000,  # bootstrap samples, ≥ 2
@@ -119,8 +119,8 @@ def _pair(a, b, rate, measure: str) -> tuple[Tensor, Tensor]:  # (S, n) each
 
 
 def accuracy_difference(
-    a: Answers | Sequence[Answers],  # of one seed, or of several
-    b: Answers | Sequence[Answers],  # about the same images, of the same seeds in the same sequence
+    a: Predictions | Sequence[Predictions],  # of one seed, or of several
+    b: Predictions | Sequence[Predictions],  # about the same images, of the same seeds in the same sequence
     rate: float
     | None
     | tuple[
@@ -139,8 +139,8 @@ def accuracy_difference(
 
 # %% ../../nbs/4_classification/30_accuracy.ipynb #fd29e3c9
 def mcnemar(
-    a: Answers,  # of one seed
-    b: Answers,  # of one seed, about the same images
+    a: Predictions,  # of one seed
+    b: Predictions,  # of one seed, about the same images
     rate: float | tuple[float, float],  # share masked, 0 … 0.99; two of them: a's and b's
     measure: str = "top1",  # or "top5"
 ) -> float:  # p-value, 0 … 1
@@ -199,7 +199,7 @@ class KneeInterval(NamedTuple):
 
 
 def knee_interval(
-    answers: Answers | Sequence[Answers],  # of one seed, or of several
+    answers: Predictions | Sequence[Predictions],  # of one seed, or of several
     measure: str = "top1",  # or "top5"
     n_boot: int = 200,  # bootstrap samples, ≥ 2
     seed: int = 0,  # of the bootstrap
@@ -215,7 +215,7 @@ def knee_interval(
 
 # %% ../../nbs/4_classification/30_accuracy.ipynb #0e9abe4e
 def calibration_error(
-    answers: Answers | Sequence[Answers],  # of one seed, or of several: the mean of their errors
+    answers: Predictions | Sequence[Predictions],  # of one seed, or of several: the mean of their errors
     rate: float,  # share masked, 0 … 0.99
     bins: int = 15,  # of equal width, ≥ 1
 ) -> float:  # 0 … 1

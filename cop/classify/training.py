@@ -21,7 +21,7 @@ from torchvision.transforms import v2
 from .sparse_vit import kept_tokens
 from ..core.config import TrainingConfig
 from ..core.files import fingerprint
-from ..core.random import hash_keys, keyed_uniform
+from ..core.random import hash_keys, random_uniform
 from ..core.training import save_both, train
 from ..images.dataset import ImageSet, crop_sample, flip_sample
 from ..orders.source import OrderSource, training_orders
@@ -55,7 +55,7 @@ def kept_in_step(
         )
     if schedule == "none":
         return n_tokens
-    u = float(keyed_uniform(hash_keys(seed, 41, step)[None])) if schedule == "draws" else step / steps
+    u = float(random_uniform(hash_keys(seed, 41, step)[None])) if schedule == "draws" else step / steps
     return min(n_tokens, -(-kept_tokens(mask_rate(u), n_tokens) // multiple) * multiple)
 
 # %% ../../nbs/4_classification/27_vit_training.ipynb #a9fef780
@@ -80,7 +80,7 @@ class Augment:
         if self.pad or self.scale < 1:
             (h, w), u = (
                 sample["image"].shape[-2:],
-                keyed_uniform(torch.tensor([key]), 4, stream=5)[0].tolist(),
+                random_uniform(torch.tensor([key]), 4, stream=5)[0].tolist(),
             )
         if self.pad:
             sample = crop_sample(sample, (*(int(v * (2 * self.pad + 1)) - self.pad for v in u[:2]), h, w))
@@ -184,9 +184,9 @@ def train_vit(
     }
     if teacher := getattr(model, "teacher", None):
         how["teacher"] = fingerprint(*teacher.parameters())
-    identity = {
+    key = {
         "starting weights": fingerprint(*model.parameters()),
-        "orders": "none" if schedule == "none" else orders.identity() if orders else "random",
+        "orders": "none" if schedule == "none" else orders.key() if orders else "random",
         **{k: str(v) for k, v in how.items()},
     }
     loss = vit_loss(
@@ -201,7 +201,7 @@ def train_vit(
         augment=augment or Augment(),
         progress=progress,
         resume=resume,
-        identity=identity,
+        key=key,
     )
     save_both(model, out)
     return model

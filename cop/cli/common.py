@@ -26,7 +26,7 @@ from ..images.kl16 import KL16
 from ..images.sources import load_images
 from ..images.tokenizers import Tokenizer, load_tokenizer
 from ..learn.comae import CoMAE
-from ..learn.policy import Receiver
+from ..learn.policy import AcquisitionPolicy
 from ..learn.ranker import RANKINGS, Ranker
 from ..orders.rankings import METHODS, collapse_order
 from ..orders.training_free import baseline_orders
@@ -99,8 +99,8 @@ def _load_run(model: str | None, kind=CoMAE) -> tuple[torch.nn.Module, Tokenizer
     "What was trained of a kind of model and left in a folder, or a line that says what to run."
     command = f"cop_train_{kind.__name__.lower()}"
     how = (
-        "fit one with cop.learn.policy.Receiver.fit, and save its tokenizer beside it"
-        if kind is Receiver
+        "fit one with cop.learn.policy.AcquisitionPolicy.fit, and save its tokenizer beside it"
+        if kind is AcquisitionPolicy
         else f"train one with {command} --source … --out runs/mine"
     )
     if not model:
@@ -108,7 +108,7 @@ def _load_run(model: str | None, kind=CoMAE) -> tuple[torch.nn.Module, Tokenizer
     folder = Path(model)
     if not (folder / "model").is_dir():
         raise FileNotFoundError(
-            f"{folder} holds no finished {'receiver' if kind is Receiver else f'run of {command}' + (' or cop_train_cmar' if kind is MAR else '')}: let its command end, or {how}"
+            f"{folder} holds no finished {'receiver' if kind is AcquisitionPolicy else f'run of {command}' + (' or cop_train_cmar' if kind is MAR else '')}: let its command end, or {how}"
         )
     tokenizer, net = load_tokenizer(folder / "tokenizer"), kind.from_pretrained(folder / "model")
     if (net.n_tokens, net.dim) != (tokenizer.n_tokens, tokenizer.dim):

@@ -14,17 +14,17 @@ from fastcore.script import call_parse
 
 from ..classify.accuracy import accuracy_curve, accuracy_interval, calibration_error, knee
 from ..classify.cost import count_macs
-from ..classify.predictions import Answers, ask, distinct_keeps
+from ..classify.predictions import Predictions, ask, distinct_keeps
 from ..classify.sparse_vit import SparseViT, kept_tokens
 from ..classify.training import blank
 from .common import _task, _trained, one_line_errors
 from .vit import _orders_of, _ranker_of
-from ..core.files import fingerprint, whole_file
+from ..core.files import atomic_write, fingerprint
 from ..images.sources import load_images
 from ..orders.training_free import random_order
 
 # %% ../../nbs/6_appendix/66_cli_eval_vit.ipynb #ea871ca8
-def _summary(answers: Answers, net: SparseViT, shape: tuple[int, int, int], about: dict) -> dict:
+def _summary(answers: Predictions, net: SparseViT, shape: tuple[int, int, int], about: dict) -> dict:
     "Rows by number of patches; the area and the knee, if all rates were asked."
     n, whole = answers.n_tokens, count_macs(net, shape)
     rows = []
@@ -154,7 +154,7 @@ def cop_eval_vit(
         "source": source,
         "split": split,
         "images": len(images),
-        "set": images.identity(),
+        "set": images.key(),
         "places": places,
         "keep": keep,
         "precision": precision,
@@ -181,6 +181,6 @@ def cop_eval_vit(
     )
     answers.save(out / "answers.safetensors")
     result = _summary(answers, net, tuple(images[0]["image"].shape), asked)
-    with whole_file(out / "accuracy.json") as f:
+    with atomic_write(out / "accuracy.json") as f:
         f.write_text(json.dumps(result, indent=1) + "\n")
     print(_table(result) + f"\nwritten to {out}/accuracy.json and answers.safetensors")

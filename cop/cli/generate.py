@@ -20,8 +20,8 @@ from tqdm import tqdm
 
 from .common import _check_size, _generator, _load_run, _processes, _training_images, one_line_errors
 from ..core.config import TrainingConfig
-from ..core.files import whole_file
-from ..generate.cmar import draw_images, make_arm, receiver_policy, train_cmar
+from ..core.files import atomic_write
+from ..generate.cmar import make_arm, sample_images, sampling_policy, train_cmar
 from ..generate.diffusion import diffusion_tables
 from ..generate.features import load_extractor
 from ..generate.mar import train_mar
@@ -30,8 +30,8 @@ from ..images.dataset import evenly_spaced
 from ..images.sources import load_images
 from ..images.tokenizers import Tokenizer, fit_tokenizer
 from ..learn.comae import CoMAE
-from ..learn.policy import Receiver
-from ..orders.prior import OrderBank
+from ..learn.policy import AcquisitionPolicy
+from ..orders.prior import ClassPrior
 from ..orders.training_free import halton_order, raster_order
 
 # %% ../../nbs/6_appendix/64_cli_generate.ipynb #f70e1a11
@@ -134,7 +134,7 @@ def cop_train_cmar(
     arm: str = "collapse",
     # fashion-mnist-10k, fashion-mnist, cifar10, imagenet, or a folder with a folder of images for each class
     source: str = "fashion-mnist-10k",
-    # folder of the run: model/ (averaged weights), model-raw/ (the last ones), tokenizer/, bank.safetensors,
+    # folder of the run: model/ (averaged weights), model-raw/ (the last ones), tokenizer/, prior.safetensors,
     # metrics.jsonl, checkpoints/
     out: str = "runs/cmar",
     # folder of a run of cop_train_comae, for the arms collapse, ascending and coverage; its patches must be
@@ -192,7 +192,7 @@ def cop_train_cmar(
     state = _processes()
     networks = (
         folder and [m.to(state.device) for m in _load_run(folder, kind)[:2]]
-        for folder, kind in ((comae, CoMAE), (receiver, Receiver))
+        for folder, kind in ((comae, CoMAE), (receiver, AcquisitionPolicy))
     )
     with state.main_process_first():
         made = make_arm(
@@ -207,12 +207,12 @@ def cop_train_cmar(
     train_cmar(net, images, tokenizer, out, made.training, random_share, training, flip, resume=resume)
     if not state.is_main_process:
         return
-    along, bank = {"random": "random", "receiver": receiver}.get(arm), Path(out) / "bank.safetensors"
+    along, bank = {"random": "random", "receiver": receiver}.get(arm), Path(out) / "prior.safetensors"
     if along is None:
         (
             made.drawing
-            if isinstance(made.drawing, OrderBank)
-            else OrderBank(
+            if isinstance(made.drawing, ClassPrior)
+            else ClassPrior(
                 made.drawing.expand(net.class_num, -1), torch.arange(net.class_num), net.grid, {"arm": arm}
             )
         ).save(bank)
@@ -220,25 +220,25 @@ def cop_train_cmar(
 
 # %% ../../nbs/6_appendix/64_cli_generate.ipynb #14711880
 def _drawing_order(order: str, tokenizer: Tokenizer):
-    # what `draw_images` takes, and what tells the order from others
+    # what `sample_images` takes, and what tells the order from others
     grid = tuple(tokenizer.grid)
     fixed = {"random": None, "raster": raster_order(grid), "halton": halton_order(grid)}
     if order in fixed:
         return fixed[order], order
     if Path(order).is_dir():
-        net, its, digest = _load_run(order, Receiver)
+        net, its, digest = _load_run(order, AcquisitionPolicy)
         if tuple(its.grid) != grid:
             raise ValueError(
                 f"the receiver in {order} sees {its.grid[0]} × {its.grid[1]} patches, the model has "
                 f"{grid[0]} × {grid[1]}"
             )
-        return receiver_policy(net, its, tokenizer), digest
+        return sampling_policy(net, its, tokenizer), digest
     if not Path(order).is_file():
         raise ValueError(
             f"there is no order {order!r}; choose {', '.join(fixed)}, the file of a bank, or the folder of "
             "a receiver"
         )
-    bank = OrderBank.load(order)
+    bank = ClassPrior.load(order)
     if bank.grid != grid:
         raise ValueError(
             f"the orders in {order} are of {bank.grid[0]} × {bank.grid[1]} patches, the model has {grid[0]} "
@@ -248,7 +248,7 @@ def _drawing_order(order: str, tokenizer: Tokenizer):
 
 
 def _write_picture(path: Path, picture: Tensor):
-    with whole_file(path) as f:
+    with atomic_write(path) as f:
         write_png(picture, str(f))
 
 
@@ -331,9 +331,9 @@ def cop_sample(
     net, tokenizer = net.to(device, torch.bfloat16 if precision == "bf16" else None), tokenizer.to(device)
     with tqdm(total=len(mine), desc="images", unit="image", disable=not state.is_main_process) as bar:
         for part in mine.split(batch) if len(mine) else ():
-            pictures = draw_images(net, tokenizer, *part.T, along, seed, num_iter, batch, **how)
+            pictures = sample_images(net, tokenizer, *part.T, along, seed, num_iter, batch, **how)
             if state.is_main_process and not record.exists():
-                with whole_file(record) as f:
+                with atomic_write(record) as f:
                     f.write_text(json.dumps(about, indent=1) + "\n")
             for (l, i), picture in zip(part.tolist(), pictures):
                 _write_picture(path(l, i), picture)
@@ -413,7 +413,7 @@ def cop_evaluate(
         **found,
         f"{distance}, 95 % interval": [interval.low, interval.high],
     }
-    with whole_file(Path(images) / "measures.json") as f:
+    with atomic_write(Path(images) / "measures.json") as f:
         f.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     for k, v in result.items():
         print(

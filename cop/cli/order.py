@@ -174,7 +174,7 @@ def cop_order(
         {
             "method": method,
             "source": images.name,
-            "set": images.identity(),
+            "set": images.key(),
             "image_size": image_size,
             "weights": digest,
             "seed": seed,

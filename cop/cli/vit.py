@@ -26,7 +26,7 @@ from cop.cli.common import (
     one_line_errors,
 )
 from ..core.config import TrainingConfig
-from ..core.files import whole_file
+from ..core.files import atomic_write
 from ..images.dataset import ImageSet
 from ..learn.comae import CoMAE
 from ..orders.source import OrderSource, load_order
@@ -268,7 +268,7 @@ def cop_train_vit(
         resume=resume,
     )
     if state.is_main_process:
-        with whole_file(Path(out) / "task.json") as f:
+        with atomic_write(Path(out) / "task.json") as f:
             f.write_text(json.dumps({"classes": images.classes, "places": places}) + "\n")
         print(
             f"{out}: ask it with "

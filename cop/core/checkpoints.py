@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from .config import TrainingConfig
-from .files import whole_file
+from .files import atomic_write
 from .hub import load_weights
 
 # %% ../../nbs/6_appendix/53_checkpoints.ipynb #17abd27e
@@ -182,7 +182,7 @@ def _save_checkpoint(out: Path, state: _State, run: dict, keep: int):
         shutil.rmtree(left)  # by a run that was killed while writing
     temporary.mkdir(parents=True)
     for name, tensors in state.tensors().items():
-        with whole_file(temporary / name) as f:
+        with atomic_write(temporary / name) as f:
             save_file({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}, f)
         _sync(temporary / name)
     record = {

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .files import whole_file
+from .files import atomic_write
 
 # %% ../../nbs/6_appendix/51_hub.ipynb #5db0cf86
 def read_config(folder: Path) -> dict:
@@ -109,9 +109,9 @@ class Pretrained(nn.Module, PyTorchModelHubMixin):
         "Write `config.json` and `model.safetensors`, each under a temporary name first."
         path, config = Path(path), {"class": type(self).__name__, **(self._hub_mixin_config or {})}
         weights = {k: v.detach().contiguous() for k, v in self.state_dict().items()}
-        with whole_file(path / "model.safetensors") as f:
+        with atomic_write(path / "model.safetensors") as f:
             save_file(weights, f)
-        with whole_file(path / "config.json") as f:
+        with atomic_write(path / "config.json") as f:
             f.write_text(json.dumps(config, indent=1) + "\n")
         if push.pop("push_to_hub", False):
             return self.push_to_hub(push.pop("repo_id", path.name), **push)

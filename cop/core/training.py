@@ -32,9 +32,9 @@ from cop.core.checkpoints import (
     read_metrics,
 )
 from .config import TrainingConfig, learning_rate
-from .files import whole_file
+from .files import atomic_write
 from .hub import load_weights
-from .random import hash_keys, keyed_permutation
+from .random import hash_keys, random_permutation
 
 # %% ../../nbs/6_appendix/54_training.ipynb #4f5d32ef
 class _Batches(Dataset):
@@ -67,7 +67,7 @@ class _Batches(Dataset):
         # the last two permutations are kept, for batches that reach over an epoch's end
         if epoch not in self.orders:
             self.orders = {e: o for e, o in self.orders.items() if e == epoch - 1}
-            self.orders[epoch] = keyed_permutation(hash_keys(self.config.seed, epoch)[None], len(self.data))[
+            self.orders[epoch] = random_permutation(hash_keys(self.config.seed, epoch)[None], len(self.data))[
                 0
             ]
         return int(self.orders[epoch][i])
@@ -121,8 +121,8 @@ def _resume(out: Path, state: _State, run: dict, resume: bool):
                 f"{folder} was made with {name} = {old.get(name)!r}, now it is {new[name]!r}: set it back, "
                 "or train in another folder"
             )
-    for name, value in run["identity"].items():
-        if record.get("identity", {}).get(name, value) != value:
+    for name, value in run["key"].items():
+        if record.get("key", {}).get(name, value) != value:
             raise ValueError(
                 f"{folder} was made with other {name}: train in another folder, or remove this one"
             )
@@ -142,7 +142,7 @@ class _Log:
         )
         if main:
             lines = [m for m in (read_metrics(out) if self.path.exists() else []) if m["step"] <= state.step]
-            with whole_file(self.path) as f:
+            with atomic_write(self.path) as f:
                 f.write_text("".join(json.dumps(m) + "\n" for m in lines))
             if config.tensorboard:
                 self.board = _tensorboard(out, state.step)
@@ -307,7 +307,7 @@ def train(
     resume: bool = True,
     # what else the run is made of, such as a `fingerprint` of its data: a run in `out` that differs is
     # refused
-    identity: dict[str, str] | None = None,
+    key: dict[str, str] | None = None,
 ) -> nn.Module:  # the same model, in evaluation mode, with averaged weights (raw ones if ema = 0)
     """Train a model, or go on from the newest checkpoint in `out`. Ends early, at a checkpoint, when max_minutes are over, with
     KeyboardInterrupt after Ctrl-C and SystemExit after SIGTERM. Raises ValueError (data, turns, checkpoints damaged or of another
@@ -325,7 +325,7 @@ def train(
         "samples": len(data),
         "turns": list(turns or ()),
         "augment": augment is not None,
-        "identity": identity or {},
+        "key": key or {},
     }
 
     with accelerator.main_process_first():

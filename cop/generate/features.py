@@ -93,7 +93,7 @@ def train_classifier(
         augment=random_flip if flip else None,
         progress=progress,
         resume=resume,
-        identity={"labels": fingerprint(images.labels)},
+        key={"labels": fingerprint(images.labels)},
     )
     if PartialState().is_main_process:
         model.save_pretrained(out / "model")

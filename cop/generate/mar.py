@@ -20,10 +20,10 @@ from ..core.checks import check_order
 from ..core.config import TrainingConfig
 from ..core.files import fingerprint
 from ..core.hub import load_public_weights, weight_differences
-from ..core.random import hash_keys, keyed_normal, keyed_permutation, keyed_uniform
+from ..core.random import hash_keys, random_normal, random_permutation, random_uniform
 from ..core.training import save_both, train
 from .diffusion import Denoiser
-from .mar_model import MAR, MAR_SIZES, draw_mask_ratio
+from .mar_model import MAR, MAR_SIZES, sample_mask_ratio
 from ..images.dataset import ImageSet, evenly_spaced, random_flip
 from ..images.kl16 import KL16
 from ..images.tokenizers import Tokenizer
@@ -206,7 +206,7 @@ def training_tokens(
         if not isinstance(tokenizer, KL16):
             return tokenizer.encode(images)
         return tokenizer.draw(
-            tokenizer.moments(images), keyed_normal(batch["key"], tokenizer.dim, *tokenizer.grid, stream=5)
+            tokenizer.moments(images), random_normal(batch["key"], tokenizer.dim, *tokenizer.grid, stream=5)
         )
 
 
@@ -221,17 +221,19 @@ def mar_loss(
         mar, keys = getattr(model, "module", model), batch["key"]  # without the wrapper of several processes
         n, c, times = mar.n_tokens, mar.dim, mar.diffusion_batch_mul
         # one for the step, in every process
-        ratio = draw_mask_ratio(keyed_uniform(hash_keys(11, batch["step"])[None]).item(), mar.mask_ratio_min)
-        masked, order = mar.masked_tokens(ratio), orders(batch) if orders else keyed_permutation(keys, n)
+        ratio = sample_mask_ratio(
+            random_uniform(hash_keys(11, batch["step"])[None]).item(), mar.mask_ratio_min
+        )
+        masked, order = mar.masked_tokens(ratio), orders(batch) if orders else random_permutation(keys, n)
         flat = lambda x: x.transpose(0, 1).flatten(0, 2)  # (B, repeats, masked, …) → repeat by repeat
         return model(
             to_latents(training_tokens(tokenizer, batch), mar.grid),
             batch["label"],
             order,
             ratio,
-            keyed_uniform(keys, stream=1) < mar.label_drop_prob,
-            flat((keyed_uniform(keys, times, masked, stream=2) * 1000).long()),
-            flat(keyed_normal(keys, times, masked, c, stream=3)),
+            random_uniform(keys, stream=1) < mar.label_drop_prob,
+            flat((random_uniform(keys, times, masked, stream=2) * 1000).long()),
+            flat(random_normal(keys, times, masked, c, stream=3)),
         ), {"mask_ratio": torch.tensor(ratio)}
 
     return loss
@@ -284,7 +286,7 @@ def train_mar(
     )
     torch.manual_seed(training.seed)
     model = MAR(**{**fixed, **(mar or {})})
-    identity = {
+    key = {
         "tokenizer": fingerprint(*tokenizer.state_dict().values()),
         "fields": str(sorted(model._hub_mixin_config.items())),
     }
@@ -297,7 +299,7 @@ def train_mar(
         augment=random_flip if flip else None,
         progress=progress,
         resume=resume,
-        identity=identity,
+        key=key,
     )
     save_mar(model, tokenizer, out)
     return model

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.files import whole_file
+from ..core.files import atomic_write
 from ..core.statistics import Interval
 from .features import Extractor, Features, _fidelity
 
@@ -52,7 +52,7 @@ class Statistics:
         path: str | Path,  # of the .npz file
     ):
         "Write the statistics with the keys of public files, under a temporary name first."
-        with whole_file(path) as temporary, open(temporary, "wb") as f:
+        with atomic_write(path) as temporary, open(temporary, "wb") as f:
             np.savez(
                 f,
                 mu=self.mean.numpy(),

@@ -183,7 +183,7 @@ def spread(
 
 # %% ../../nbs/1_question/01_images.ipynb #898d0248
 @patch
-def identity(self: ImageSet) -> str:  # 16 hexadecimal digits
+def key(self: ImageSet) -> str:  # 16 hexadecimal digits
     "A few digits that stand for the set: its labels, its files' names, and the pixels of up to eight of its images."
     digest = hashlib.sha256(
         self.labels.numpy().tobytes() + "\n".join(Path(f).name for f in self.files or ()).encode()

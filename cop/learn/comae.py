@@ -22,7 +22,7 @@ from ..core.config import TrainingConfig
 from ..core.files import fingerprint
 from ..core.hub import Pretrained
 from ..core.layers import Block, rotary_angles
-from ..core.random import keyed_normal, keyed_permutation
+from ..core.random import random_normal, random_permutation
 from ..core.training import train
 from ..images.dataset import ImageSet, random_flip
 from ..images.tokenizers import Tokenizer, check_tokens
@@ -320,8 +320,8 @@ def comae_loss(
     def loss(model, batch: dict) -> tuple[Tensor, dict]:
         comae = getattr(model, "module", model)  # without the wrapper of several processes
         tokens = tokenizer.to(batch["image"].device).encode(batch["image"])
-        targets = keyed_permutation(batch["key"], comae.n_tokens)[:, : comae.targets]
-        noise = keyed_normal(batch["key"], comae.targets, comae.n_tokens - 1, comae.dim, stream=1)
+        targets = random_permutation(batch["key"], comae.n_tokens)[:, : comae.targets]
+        noise = random_normal(batch["key"], comae.targets, comae.n_tokens - 1, comae.dim, stream=1)
         logged = model(tokens, targets, noise)
         return logged.pop("loss"), logged
 
@@ -364,7 +364,7 @@ def train_comae(
         turns=("encoder", "decoder") if alternate else None,
         progress=progress,
         resume=resume,
-        identity={"tokenizer": fingerprint(*tokenizer.state_dict().values())},
+        key={"tokenizer": fingerprint(*tokenizer.state_dict().values())},
     )
     if PartialState().is_main_process:
         tokenizer.cpu().save_pretrained(out / "tokenizer")

@@ -9,7 +9,7 @@ __all__ = ['METHODS', 'order_from_scores', 'coverage_order', 'discounted_pageran
 import torch
 from torch import Tensor
 
-from ..core.checks import hold_out
+from ..core.checks import targets_last
 from .graph import check_graph, katz, pagerank
 
 # %% ../../nbs/2_paper/11_rankings.ipynb #5706f6cc
@@ -79,7 +79,7 @@ def coverage_order(
     )
     if targets is not None:
         held = _held_out(targets, A)
-        return hold_out(coverage_order(A.masked_fill(held[:, None], 0), 0.0, c * held, steps=steps), held)
+        return targets_last(coverage_order(A.masked_fill(held[:, None], 0), 0.0, c * held, steps=steps), held)
     (b, n), device = A.shape[:2], A.device
     by_target = A * c[:, :, None]
     by_target.diagonal(dim1=1, dim2=2).copy_(c * own)

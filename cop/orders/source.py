@@ -15,8 +15,8 @@ from fastcore.basics import patch
 from torch import Tensor
 
 from ..core.checks import check_order
-from ..core.files import fingerprint, whole_file
-from ..core.random import keyed_permutation, keyed_uniform
+from ..core.files import atomic_write, fingerprint
+from ..core.random import random_permutation, random_uniform
 from ..images.dataset import ImageSet
 from .store import OrderStore
 
@@ -86,7 +86,7 @@ def check(
                 f"there are {len(images):,} images in {images.name} and {len(self.source):,} orders in "
                 f"{folder}; order the same split, all of it"
             )
-        if (ours and theirs and ours != theirs) or made_for not in (None, images.identity()):
+        if (ours and theirs and ours != theirs) or made_for not in (None, images.key()):
             raise ValueError(
                 f"the orders in {folder} were made for other images than those of {images.name}; order "
                 "these into another folder"
@@ -96,10 +96,10 @@ def check(
 
 
 @patch
-def identity(self: OrderSource) -> str:  # what a resumed training must have in common
-    "A few digits that stand for a source's orders; of a function, its own `identity`, if it has one."
+def key(self: OrderSource) -> str:  # what a resumed training must have in common
+    "A few digits that stand for a source's orders; of a function, its own `key`, if it has one."
     return (
-        getattr(self.source, "identity", self.track)
+        getattr(self.source, "key", self.track)
         if callable(self.source)
         else fingerprint(self.source.orders() if isinstance(self.source, OrderStore) else self.source)
     )
@@ -115,11 +115,11 @@ def training_orders(
         raise ValueError(f"random_share is {random_share}; it is a share of the images, 0 … 1")
 
     def of_batch(batch: dict) -> Tensor:
-        random = keyed_permutation(batch["key"], n_tokens)
+        random = random_permutation(batch["key"], n_tokens)
         if orders is None:
             return random
         own = orders(batch["image"], batch["index"], batch.get("flip"), batch.get("box"))
-        return torch.where((keyed_uniform(batch["key"], stream=4) < random_share)[:, None], random, own)
+        return torch.where((random_uniform(batch["key"], stream=4) < random_share)[:, None], random, own)
 
     return of_batch
 
@@ -130,7 +130,7 @@ def save_order(
     about: dict | None = None,  # what made it; JSON values
 ):
     "Keep one order for all images, under a temporary name first."
-    with whole_file(path) as f:
+    with atomic_write(path) as f:
         f.write_text(json.dumps({**(about or {}), "order": order.tolist()}) + "\n")
 
 # %% ../../nbs/2_paper/15_source.ipynb #cd9e18cc

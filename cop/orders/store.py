@@ -19,7 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..core.checks import check_order
-from ..core.files import whole_file
+from ..core.files import atomic_write
 from ..images.dataset import ImageSet, check_indices
 from .agreement import crop_order, flip_order
 
@@ -69,7 +69,7 @@ class OrderStore:
                         f"{folder} holds orders of another {k} ({was}, not {now}); use another folder"
                     )
             return store
-        with whole_file(Path(folder) / "manifest.json") as f:
+        with atomic_write(Path(folder) / "manifest.json") as f:
             f.write_text(json.dumps({**head, "count": 0, "shards": []}, indent=1))
         return cls(folder)
 
@@ -144,7 +144,7 @@ def append(
         )
     small = orders.to(torch.int16 if orders.shape[1] <= 2**15 else torch.int32).contiguous()
     data, name = save({"order": small}), f"orders-{len(shards):05d}.safetensors"
-    with whole_file(self.folder / name) as f:
+    with atomic_write(self.folder / name) as f:
         f.write_bytes(data)
     entry = {
         "file": name,
@@ -153,7 +153,7 @@ def append(
         "files": None if files is None else list(files),
     }
     manifest = {**self.manifest, "count": len(self) + len(orders), "shards": [*shards, entry]}
-    with whole_file(self.folder / "manifest.json") as f:
+    with atomic_write(self.folder / "manifest.json") as f:
         f.write_text(json.dumps(manifest, indent=1))
     self.manifest = manifest
     self._shards.append(small)

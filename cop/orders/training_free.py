@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
-from ..core.random import hash_keys, keyed_permutation
+from ..core.random import hash_keys, random_permutation
 from ..images.tokenizers import patch_grid
 from .rankings import METHODS, coverage_order, order_from_scores
 
@@ -24,7 +24,7 @@ def random_order(
 ) -> Tensor:  # (B, N) int64
     "Random orders that depend on the seed and the image's index alone."
     index = torch.arange(batch) if isinstance(batch, int) else batch
-    return keyed_permutation(hash_keys(seed, index.long()), n_tokens)
+    return random_permutation(hash_keys(seed, index.long()), n_tokens)
 
 
 def raster_order(grid: tuple[int, int]) -> Tensor:  # rows, columns → (N,)

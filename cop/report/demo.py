@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..core.checkpoints import newest_checkpoint, read_metrics
 from ..core.config import TrainingConfig
-from ..core.files import data_path, whole_file
+from ..core.files import atomic_write, data_path
 from ..entropy.gaussian import GaussianTokens
 from ..images.dataset import evenly_spaced
 from ..images.sources import load_images
@@ -97,7 +97,7 @@ def _look(out: Path, r: dict, ranker: Ranker) -> None:
             "ranker",
         ),
     )
-    with whole_file(out / "ranker.html") as f:
+    with atomic_write(out / "ranker.html") as f:
         f.write_text(page, encoding="utf-8")
     print(
         f"{len(r['images'])} held-out images ordered in one pass each, {seconds:.2f} s in all: "
@@ -137,7 +137,7 @@ def _started(out: Path, settings: dict, fresh: bool) -> dict | None:  # the repo
                 "another --out, or start anew with --fresh"
             )
     if not (out / "settings.json").exists():
-        with whole_file(out / "settings.json") as f:
+        with atomic_write(out / "settings.json") as f:
             f.write_text(json.dumps(settings) + "\n")
     report = json.loads((out / "report.json").read_text()) if (out / "report.json").exists() else None
     # one that the clock stopped goes on
@@ -336,6 +336,6 @@ def _finish(out: Path, r: dict, model: CoMAE) -> dict:
         ("report.html", report_page(r, summary)),
         ("report.json", json.dumps(summary, indent=1) + "\n"),
     ):
-        with whole_file(out / name) as f:
+        with atomic_write(out / name) as f:
             f.write_text(text, encoding="utf-8")
     return summary

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from ..core.files import whole_file
+from ..core.files import atomic_write
 
 # %% ../../nbs/6_appendix/56_results.ipynb #c0fd9110
 def _git(*arguments: str) -> str | None:
@@ -47,6 +47,6 @@ def write_result(
         text = json.dumps(result, indent=1, allow_nan=False)
     except ValueError as e:
         raise ValueError(f"the result for {path} holds a number that is not finite, or loops: {e}") from e
-    with whole_file(path) as f:
+    with atomic_write(path) as f:
         f.write_text(text + "\n")
     return result
