@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +25,7 @@ from ..core.files import fingerprint
 from ..core.random import hash_keys, random_uniform
 from ..core.training import save_both, train
 from ..images.dataset import ImageSet, crop_sample, flip_sample
-from ..orders.source import OrderSource, training_orders
+from ..orders.source import order_source, training_orders
 
 # %% ../../nbs/4_classification/27_vit_training.ipynb #e9a5224f
 SCHEDULES = ("draws", "time", "none")
@@ -156,7 +157,7 @@ def train_vit(
     images: ImageSet,  # training images, with classes
     # folder of the run: model/ (averaged weights), model-raw/ (the last ones), metrics.jsonl, checkpoints/
     out: str | Path,
-    orders: OrderSource | None = None,  # of the training images; None: random ones, the control
+    orders: Any = "random",  # of the training images, as `order_source` takes them; random: the control
     training: TrainingConfig | None = None,  # None: the paper's, `VIT_TRAINING`
     schedule: str = "draws",  # of mask rates: "draws", "time", or "none" (all patches are seen)
     augment: Augment | None = None,  # None: mirror half of the images
@@ -173,8 +174,8 @@ def train_vit(
     with torch.no_grad():
         # one line if the size does not fit
         model.eval()(images.images([0])[0].to(next(model.parameters()).device))
-    if orders:
-        orders.check(images, model.n_tokens)
+    orders = order_source(orders, model.grid)
+    orders.check(images, model.n_tokens)
     how = {
         "schedule": schedule,
         "label_smoothing": label_smoothing,
@@ -186,7 +187,7 @@ def train_vit(
         how["teacher"] = fingerprint(*teacher.parameters())
     key = {
         "starting weights": fingerprint(*model.parameters()),
-        "orders": "none" if schedule == "none" else orders.key() if orders else "random",
+        "orders": "none" if schedule == "none" else orders.key,
         **{k: str(v) for k, v in how.items()},
     }
     loss = vit_loss(

@@ -14,39 +14,39 @@ from fastcore.script import call_parse
 
 from ..classify.accuracy import accuracy_curve, accuracy_interval, calibration_error, knee
 from ..classify.cost import count_macs
-from ..classify.predictions import Predictions, ask, distinct_keeps
+from ..classify.predictions import Predictions, distinct_keeps, evaluate
 from ..classify.sparse_vit import SparseViT, kept_tokens
 from ..classify.training import blank
-from .common import _task, _trained, one_line_errors
-from .vit import _orders_of, _ranker_of
+from .common import load_ranker, load_vit, one_line_errors, read_task
+from .vit import vit_orders
 from ..core.files import atomic_write, fingerprint
 from ..images.sources import load_images
-from ..orders.training_free import random_order
+from ..orders.source import RandomOrder
 
 # %% ../../nbs/6_appendix/66_cli_eval_vit.ipynb #ea871ca8
-def _summary(answers: Predictions, net: SparseViT, shape: tuple[int, int, int], about: dict) -> dict:
-    "Rows by number of patches; the area and the knee, if all rates were asked."
-    n, whole = answers.n_tokens, count_macs(net, shape)
+def _summary(predictions: Predictions, net: SparseViT, shape: tuple[int, int, int], about: dict) -> dict:
+    "Rows by number of patches; the area and the knee, if all rates were evaluated."
+    n, whole = predictions.n_tokens, count_macs(net, shape)
     rows = []
-    for i, k in enumerate(answers.keeps.tolist()):
-        hit, work = answers.top1[i].double(), count_macs(net, shape, k)
+    for i, k in enumerate(predictions.keeps.tolist()):
+        hit, work = predictions.top1[i].double(), count_macs(net, shape, k)
         rows.append(
             {
                 "patches": k,
                 "masked": 1 - k / n,
                 "top1": float(hit.mean()),
                 "error": float((hit.var() / len(hit)).sqrt()),
-                "top5": float(answers.top5[i].double().mean()),
+                "top5": float(predictions.top5[i].double().mean()),
                 "MACs": work,
                 "share of MACs": work / whole,
             }
         )
-    every = set(distinct_keeps(n)[0].tolist()) <= set(answers.keeps.tolist())
+    every = set(distinct_keeps(n)[0].tolist()) <= set(predictions.keeps.tolist())
     more = (
         {
-            "AuC": dict(zip(("value", "low", "high"), accuracy_interval(answers))),
-            "knee, % masked": knee(accuracy_curve(answers), n),
-            "calibration error": {f"{r:g}": calibration_error(answers, r) for r in (0.0, 0.5, 0.78)},
+            "AuC": dict(zip(("value", "low", "high"), accuracy_interval(predictions))),
+            "knee, % masked": knee(accuracy_curve(predictions), n),
+            "calibration error": {f"{r:g}": calibration_error(predictions, r) for r in (0.0, 0.5, 0.78)},
         }
         if every
         else {}
@@ -75,20 +75,20 @@ def _table(result: dict) -> str:
     return "\n".join(lines)
 
 # %% ../../nbs/6_appendix/66_cli_eval_vit.ipynb #6b7af9bb
-def _folder_for(out: str | None, asked: dict, limit: int | None) -> Path:
-    "Where the answers to a question go; ValueError if those to another one are there."
+def _folder_for(out: str | None, query: dict, limit: int | None) -> Path:
+    "Where the results go; ValueError if those of another evaluation are there."
     parts = [
-        Path(asked["order"]).stem,
-        Path(asked["source"]).name,
-        asked["split"],
+        Path(query["order"]).stem,
+        Path(query["source"]).name,
+        query["split"],
         f"{limit}-images" if limit else "",
-        f"keep-{asked['keep']}" if asked["keep"] != "all" else "",
+        f"keep-{query['keep']}" if query["keep"] != "all" else "",
     ]
-    folder = Path(out) if out else Path(asked["model"]) / "-".join(p.replace(" ", "-") for p in parts if p)
+    folder = Path(out) if out else Path(query["model"]) / "-".join(p.replace(" ", "-") for p in parts if p)
     there = json.loads((folder / "accuracy.json").read_text()) if (folder / "accuracy.json").is_file() else {}
-    if differ := [k for k, v in there.items() if k in asked and v != asked[k]]:
+    if differ := [k for k, v in there.items() if k in query and v != query[k]]:
         raise ValueError(
-            f"{folder} holds answers with another {differ[0]}: use another --out, or remove that folder"
+            f"{folder} holds results with another {differ[0]}: use another --out, or remove that folder"
         )
     return folder
 
@@ -97,36 +97,37 @@ def _folder_for(out: str | None, asked: dict, limit: int | None) -> Path:
 @one_line_errors
 def cop_eval_vit(
     model: str | None = None,  # folder of a run of cop_train_vit
-    # random, centre, halton, variance, variance_coverage, attention, pagerank, reversed, coverage, ranker,
-    # the folder of a run of cop_order, or the .json file of an order (label: orders/label.json in the folder
-    # of the run)
+    # a registered order, such as random, halton, variance, attention, pagerank, coverage or ranker (see
+    # `cop.list_orders()`), the folder of a run of cop_order, or the .json file of an order (supervised:
+    # orders/supervised.json in the folder of the run)
     order: str = "random",
     # fashion-mnist-10k, fashion-mnist, cifar10, imagenet, or a folder with a folder of images for each class
     source: str = "fashion-mnist-10k",
-    # folder for answers.safetensors, accuracy.json and the images' orders (default: a folder in the model's,
-    # named by what is asked)
+    # folder for predictions.safetensors, accuracy.json and the images' orders (default: a folder in the model's,
+    # named by what is evaluated)
     out: str | None = None,
-    comae: str | None = None,  # folder of a run of cop_train_comae, for pagerank, reversed and coverage
-    ranker: str | None = None,  # folder of a run of cop_train_ranker, for ranker
-    full: str | None = None,  # folder of a full model, for attention (default: the model itself)
+    comae: str | None = None,  # folder of a run of cop_train_comae, for orders of dependency graphs
+    ranker: str | None = None,  # folder of a run of cop_train_ranker, for ranker and its kin
+    estimator: str | None = None,  # folder of an estimator and its tokenizer, for surprisal, pointwise
+    dense_vit: str | None = None,  # folder of a dense model, for attention (default: the model itself)
     split: str | None = None,  # part of the source (default: test; imagenet: val)
     root: str | None = None,  # folder of torchvision's sets (default: data/cache of the checkout)
     image_size: int | None = None,  # files: resize and centre-crop to this many pixels
     skip_errors: bool = False,  # files: leave out those that cannot be read
-    limit: int | None = None,  # ask about so many images at most, evenly spaced
-    # numbers of patches to ask with: all distinct ones of 0 … 99 % masked, or some with commas between them,
+    limit: int | None = None,  # evaluate so many images at most, evenly spaced
+    # numbers of patches: all distinct ones of 0 … 99 % masked, or some with commas between them,
     # such as 11,49
     keep: str = "all",
-    batch: int = 256,  # images asked at once
+    batch: int = 256,  # images at once
     precision: str = "no",  # no (float32) or bf16 (autocast to bfloat16)
     device: str | None = None,  # cpu, cuda, mps (default: cuda if there is one, else cpu)
     seed: int = 0,  # of random orders
 ):
-    "Ask a classifier at every number of patches along an order; prints accuracy, and its own MACs, without those of ranking, and writes them. Files are read as grey if the classifier was trained so."
+    "Evaluate a classifier at every number of patches along an order; prints and writes accuracy and its MACs."
     if precision not in ("no", "bf16"):
         raise ValueError(f"precision is {precision!r}; it must be 'no' or 'bf16'")
     split = split or ("val" if source == "imagenet" else "test")
-    net = _trained(model)
+    net = load_vit(model)
     images = load_images(
         source,
         split,
@@ -138,7 +139,7 @@ def cop_eval_vit(
     if limit is not None:
         images = images.spread(limit)
     images.check_labels()
-    places = _task(model, images)["places"]
+    positions_only = read_task(model, images)["positions_only"]
     images.check_labels(net.classes)
     try:
         keeps = None if keep == "all" else sorted({int(k) for k in keep.split(",")}, reverse=True)
@@ -148,39 +149,41 @@ def cop_eval_vit(
         ) from None
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     net = net.to(device)
-    asked = {
+    query = {
         "model": str(model),
         "order": order,
         "source": source,
         "split": split,
         "images": len(images),
         "set": images.key(),
-        "places": places,
+        "positions_only": positions_only,
         "keep": keep,
         "precision": precision,
         "seed": seed,
         "weights": fingerprint(*net.state_dict().values()),
-        "ranker": _ranker_of(ranker, net)[1] if order == "ranker" else None,
+        "ranker": load_ranker(ranker)[1] if ranker and order.startswith("ranker") else None,
     }
-    out = _folder_for(out, asked, limit)
-    orders = _orders_of(order, images, net, out / "orders", comae, full, True, ranker=ranker)
+    out = _folder_for(out, query, limit)
+    options = {"comae": comae, "ranker": ranker, "estimator": estimator, "dense_vit": dense_vit}
+    if order == "supervised":
+        raise ValueError(
+            "the supervised order is chosen when a model is trained with it; afterwards it is a file, "
+            "orders/supervised.json in the folder of that run"
+        )
+    orders = (
+        RandomOrder(net.n_tokens, seed)
+        if order == "random"
+        else vit_orders(order, images, net, out / "orders", options)
+    )
 
     def classify(x, o, k):
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"):
-            return net(blank(x) if places else x, o, k)
+            return net(blank(x) if positions_only else x, o, k)
 
     classify.n_tokens = net.n_tokens
-    answers = ask(
-        classify,
-        images,
-        random_order(len(images), net.n_tokens, seed) if orders is None else orders,
-        keeps,
-        batch,
-        device,
-        progress=True,
-    )
-    answers.save(out / "answers.safetensors")
-    result = _summary(answers, net, tuple(images[0]["image"].shape), asked)
+    predictions = evaluate(classify, images, orders, keeps, batch, device, progress=True)
+    predictions.save(out / "predictions.safetensors")
+    result = _summary(predictions, net, tuple(images[0]["image"].shape), query)
     with atomic_write(out / "accuracy.json") as f:
         f.write_text(json.dumps(result, indent=1) + "\n")
-    print(_table(result) + f"\nwritten to {out}/accuracy.json and answers.safetensors")
+    print(_table(result) + f"\nwritten to {out}/accuracy.json and predictions.safetensors")

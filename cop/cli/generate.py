@@ -6,7 +6,6 @@
 __all__ = ['cop_train_mar', 'cop_train_cmar', 'cop_sample', 'cop_evaluate']
 
 # %% ../../nbs/6_appendix/64_cli_generate.ipynb #65e3e3f0
-import hashlib
 import json
 import warnings
 from pathlib import Path
@@ -18,21 +17,28 @@ from torchvision.io import read_image, write_png
 from torchvision.utils import make_grid
 from tqdm import tqdm
 
-from .common import _check_size, _generator, _load_run, _processes, _training_images, one_line_errors
+from cop.cli.common import (
+    HOLDS,
+    check_size,
+    command_source,
+    load_generator,
+    load_given,
+    needed_option,
+    one_line_errors,
+    processes,
+    training_images,
+)
 from ..core.config import TrainingConfig
 from ..core.files import atomic_write
-from ..generate.cmar import make_arm, sample_images, sampling_policy, train_cmar
+from ..generate.cmar import Variant, cmar_variant, sample_images, train_cmar
 from ..generate.diffusion import diffusion_tables
 from ..generate.features import load_extractor
 from ..generate.mar import train_mar
 from ..generate.metrics import Statistics, evaluate_samples, frechet_interval
 from ..images.dataset import evenly_spaced
 from ..images.sources import load_images
-from ..images.tokenizers import Tokenizer, fit_tokenizer
-from ..learn.comae import CoMAE
-from ..learn.policy import AcquisitionPolicy
+from ..images.tokenizers import fit_tokenizer
 from ..orders.prior import ClassPrior
-from ..orders.training_free import halton_order, raster_order
 
 # %% ../../nbs/6_appendix/64_cli_generate.ipynb #f70e1a11
 @call_parse
@@ -75,7 +81,7 @@ def cop_train_mar(
     resume: bool = True,  # with --no-resume, refuse to go on with a run that out holds
 ):
     "Train a masked autoregressive model. Interrupt it at any time; the same command goes on where it stopped."
-    images = _training_images(source, split, root, download, image_size, skip_errors)
+    images = training_images(source, split, root, download, image_size, skip_errors)
     training = TrainingConfig(
         steps=steps,
         batch_size=batch_size,
@@ -128,19 +134,22 @@ def cop_train_mar(
 @call_parse
 @one_line_errors
 def cop_train_cmar(
-    # the generator to train on: folder of a run of cop_train_mar, or the public checkpoint-last.pth
+    # the generator to be fine-tuned: folder of a run of cop_train_mar, or the public checkpoint-last.pth
     model: str | None = None,
-    # orders: random (the control), collapse, ascending, coverage, halton, raster, greedy, receiver
-    arm: str = "collapse",
+    # a registered order, such as random (the control), pagerank (the paper's), pagerank_reversed, coverage,
+    # halton, raster, greedy or policy (see `cop.list_orders()`)
+    order: str = "pagerank",
     # fashion-mnist-10k, fashion-mnist, cifar10, imagenet, or a folder with a folder of images for each class
     source: str = "fashion-mnist-10k",
     # folder of the run: model/ (averaged weights), model-raw/ (the last ones), tokenizer/, prior.safetensors,
     # metrics.jsonl, checkpoints/
     out: str = "runs/cmar",
-    # folder of a run of cop_train_comae, for the arms collapse, ascending and coverage; its patches must be
-    # the generator's tokens
+    # folder of a run of cop_train_comae, for orders of dependency graphs; its patches must be the generator's
+    # tokens
     comae: str | None = None,
-    receiver: str | None = None,  # folder of a receiver and its tokenizer, for the arm receiver
+    ranker: str | None = None,  # folder of a run of cop_train_ranker, for ranker and its kin
+    estimator: str | None = None,  # folder of an estimator and its tokenizer, for surprisal, pointwise
+    policy: str | None = None,  # folder of an acquisition policy and its tokenizer, for policy
     # folder that keeps the orders of the training images, to be shared by runs (default: orders in out)
     orders: str | None = None,
     size: str = "mar_base",  # of the public checkpoint: mar_base, mar_large, mar_huge
@@ -151,7 +160,7 @@ def cop_train_cmar(
     image_size: int | None = None,  # files: resize and centre-crop to this many pixels (the paper: 256)
     skip_errors: bool = False,  # files: leave out those that cannot be read
     random_share: float = 0.1,  # of the images that are masked along a random order, 0 … 1
-    per_class: int = 64,  # orders of each class in the bank
+    per_class: int = 64,  # orders of each class in the class prior
     flip: bool = True,  # mirror half of the images, and their orders; --no-flip does not
     steps: int = 400,  # updates of the weights (the paper: 24000)
     batch_size: int = 32,  # images a step, over all processes
@@ -168,12 +177,12 @@ def cop_train_cmar(
     max_minutes: float = 0.0,  # stop at a checkpoint after this time; 0: no limit
     resume: bool = True,  # with --no-resume, refuse to go on with a run that out holds
 ):
-    "Train a generator on along orders. Interrupt it at any time; the same command goes on where it stopped."
-    net, tokenizer, _ = _generator(model, size, vae)
-    images = _training_images(
+    "Fine-tune a generator along orders. Interrupt it at any time; the same command goes on where it stopped."
+    net, tokenizer, _ = load_generator(model, size, vae)
+    images = training_images(
         source, split, root, download, image_size, skip_errors, "L" if tokenizer.channels == 1 else "RGB"
     )
-    _check_size(images, tokenizer, model)
+    check_size(images, tokenizer, model)
     training = TrainingConfig(
         steps=steps,
         batch_size=batch_size,
@@ -189,64 +198,42 @@ def cop_train_cmar(
         checkpoint_every=checkpoint_every,
         max_minutes=max_minutes,
     )
-    state = _processes()
-    networks = (
-        folder and [m.to(state.device) for m in _load_run(folder, kind)[:2]]
-        for folder, kind in ((comae, CoMAE), (receiver, AcquisitionPolicy))
-    )
+    state = processes()
+    options = {"comae": comae, "ranker": ranker, "estimator": estimator, "policy": policy}
+    option = needed_option(order)
+    if option and not options.get(option):
+        raise ValueError(f"the order {order} needs --{option}, the folder of {HOLDS[option]}")
+    given = {option: load_given(option, options[option], state.device)[0]} if option else {}
     with state.main_process_first():
-        made = make_arm(
-            arm,
+        made = cmar_variant(
+            order,
             images,
             tokenizer,
             orders or Path(out) / "orders",
-            *networks,
             per_class=per_class,
             progress=state.is_main_process,
+            **given,
         )
     train_cmar(net, images, tokenizer, out, made.training, random_share, training, flip, resume=resume)
     if not state.is_main_process:
         return
-    along, bank = {"random": "random", "receiver": receiver}.get(arm), Path(out) / "prior.safetensors"
-    if along is None:
-        (
-            made.drawing
-            if isinstance(made.drawing, ClassPrior)
-            else ClassPrior(
-                made.drawing.expand(net.class_num, -1), torch.arange(net.class_num), net.grid, {"arm": arm}
-            )
-        ).save(bank)
-    print(f"{out}: draw with cop_sample --model {out} --order {along or bank}")
+    along = _sampling_order(order, made, Path(out) / "prior.safetensors", net.class_num, net.grid)
+    more = f" --policy {policy}" if order == "policy" else ""
+    print(f"{out}: sample with cop_sample --model {out} --order {along}{more}")
+
+
+def _sampling_order(order: str, made: Variant, path: Path, classes: int, grid: tuple[int, int]) -> str:
+    "What cop_sample is told; the file of a class prior is written where a name does not do."
+    if made.sampling.name in ("random", "policy"):
+        return order
+    prior = getattr(made.sampling, "prior", None)
+    if prior is None:
+        fixed = made.sampling.for_labels(torch.arange(classes), torch.zeros(classes))
+        prior = ClassPrior(fixed, torch.arange(classes), grid, {"order": order})
+    prior.save(path)
+    return str(path)
 
 # %% ../../nbs/6_appendix/64_cli_generate.ipynb #14711880
-def _drawing_order(order: str, tokenizer: Tokenizer):
-    # what `sample_images` takes, and what tells the order from others
-    grid = tuple(tokenizer.grid)
-    fixed = {"random": None, "raster": raster_order(grid), "halton": halton_order(grid)}
-    if order in fixed:
-        return fixed[order], order
-    if Path(order).is_dir():
-        net, its, digest = _load_run(order, AcquisitionPolicy)
-        if tuple(its.grid) != grid:
-            raise ValueError(
-                f"the receiver in {order} sees {its.grid[0]} × {its.grid[1]} patches, the model has "
-                f"{grid[0]} × {grid[1]}"
-            )
-        return sampling_policy(net, its, tokenizer), digest
-    if not Path(order).is_file():
-        raise ValueError(
-            f"there is no order {order!r}; choose {', '.join(fixed)}, the file of a bank, or the folder of "
-            "a receiver"
-        )
-    bank = ClassPrior.load(order)
-    if bank.grid != grid:
-        raise ValueError(
-            f"the orders in {order} are of {bank.grid[0]} × {bank.grid[1]} patches, the model has {grid[0]} "
-            f"× {grid[1]}"
-        )
-    return bank, hashlib.sha256(Path(order).read_bytes()).hexdigest()[:16]
-
-
 def _write_picture(path: Path, picture: Tensor):
     with atomic_write(path) as f:
         write_png(picture, str(f))
@@ -277,9 +264,10 @@ def cop_sample(
     out: str = "runs/samples",  # folder of the images, class/number.png, and of sheet.png
     labels: str = "all",  # classes by number, with commas between them; all
     count: int = 8,  # images of each class
-    # order of the tokens: random, raster, halton, the file of a bank of orders, of which one is drawn for
-    # each image, or the folder of a receiver
+    # order of the tokens: a registered one that needs no image (random, raster, halton, policy …), a .json file
+    # of an order, or a .safetensors file of a class prior
     order: str = "random",
+    policy: str | None = None,  # folder of an acquisition policy and its tokenizer, for policy
     num_iter: int = 16,  # steps, 1 … tokens of an image
     diffusion_steps: int = 0,  # of a token, 2 … 1000; 0: the model's own number
     cfg: float = 2.0,  # guidance, at least 0; 1: none
@@ -292,23 +280,25 @@ def cop_sample(
     size: str = "mar_base",  # of the public checkpoint: mar_base, mar_large, mar_huge
     vae: str | None = None,  # file of the public checkpoint's autoencoder, kl16.ckpt
 ):
-    "Draw images along an order. Interrupt it at any time; the same command makes what is missing."
+    "Sample images along an order. Interrupt it at any time; the same command makes what is missing."
     for name, value in (("batch", batch), ("count", count)):
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1")
     if precision not in ("no", "bf16"):
         raise ValueError(f"precision is {precision!r}; it must be 'no' or 'bf16'")
-    net, tokenizer, digest = _generator(model, size, vae)
-    out, classes, state = Path(out), _classes(labels, net.class_num), _processes()
+    net, tokenizer, digest = load_generator(model, size, vae)
+    out, classes, state = Path(out), _classes(labels, net.class_num), processes()
     net._check_labels(torch.tensor(classes))
-    along, kind = _drawing_order(order, tokenizer)
+    along = command_source(order, tuple(tokenizer.grid), {"policy": policy}, tokenizer=tokenizer)
+    if along.kind == "image":
+        along.for_labels(torch.tensor(classes), torch.zeros(len(classes)))  # which says why it cannot be
     how = dict(cfg=cfg, cfg_schedule=cfg_schedule, temperature=temperature)
     if diffusion_steps:
         diffusion_tables(diffusion_steps)
         net.diffloss.sampling_steps = diffusion_steps
     about = dict(
         weights=digest,
-        order=kind,
+        order=along.key,
         num_iter=num_iter,
         diffusion_steps=net.diffloss.sampling_steps,
         **how,

@@ -12,16 +12,22 @@ import torch
 from fastcore.script import call_parse
 from torch import Tensor
 
-from .common import _check_size, _load_run, _training_images, load_ranker, one_line_errors, order_batch
+from cop.cli.common import (
+    HOLDS,
+    check_size,
+    command_source,
+    load_given,
+    needed_option,
+    one_line_errors,
+    training_images,
+)
 from ..core.config import TrainingConfig
 from ..images.dataset import ImageSet, evenly_spaced
 from ..images.sources import load_images
 from ..images.tokenizers import fit_tokenizer, patch_grid
 from ..learn.comae import train_comae
-from ..learn.ranker import RANKINGS
-from ..orders.rankings import METHODS
+from ..orders.source import order_source
 from ..orders.store import OrderStore
-from ..orders.training_free import TRACKS
 from ..report.demo import run_demo
 from ..report.plots import contact_sheet
 from ..report.verdicts import gap_table
@@ -64,7 +70,7 @@ def cop_train_comae(
     resume: bool = True,  # with --no-resume, refuse to go on with a run that out holds
 ):
     "Train a Collapse Masked Autoencoder. Interrupt it at any time; the same command goes on where it stopped."
-    images = _training_images(source, split, root, download, image_size, skip_errors)
+    images = training_images(source, split, root, download, image_size, skip_errors)
     training = TrainingConfig(
         steps=steps,
         batch_size=batch_size,
@@ -96,7 +102,7 @@ def cop_train_comae(
         training=training,
         resume=resume,
     )
-    print(f"{out}: model/ and tokenizer/ can be given to cop_order --model {out}")
+    print(f"{out}: model/ and tokenizer/ can be given to cop_order --comae {out}")
 
 # %% ../../nbs/6_appendix/63_cli_order.ipynb #b53950a3
 @call_parse
@@ -104,18 +110,21 @@ def cop_train_comae(
 def cop_order(
     # a folder of images, or fashion-mnist-10k, fashion-mnist, cifar10, imagenet
     source: str = "fashion-mnist-10k",
-    model: str | None = None,  # folder of a run of cop_train_comae
-    ranker: str | None = None,  # instead of it, folder of a run of cop_train_ranker: one pass an image
+    # a registered order, such as pagerank, coverage, halton, variance or ranker (see `cop.list_orders()`; the
+    # default: ranker with --ranker, else pagerank)
+    order: str | None = None,
+    comae: str | None = None,  # folder of a run of cop_train_comae, for orders of dependency graphs
+    ranker: str
+    | None = None,  # folder of a run of cop_train_ranker, for ranker, ranker_pagerank, ranker_coverage
+    estimator: str | None = None,  # folder of an estimator and its tokenizer, for surprisal, pointwise
+    patch_size: int
+    | None = None,  # pixels, of orders that need no network (default: 4 below 64 pixels, else 16)
     out: str = "runs/orders",  # folder of the orders and of contact_sheet.png
-    # of CoMAE's graph: pagerank (the default), pagerank_transposed, katz, coverage, discounted_pagerank,
-    # gaussian; of a ranker: score (the default), pagerank, coverage; or a baseline: random, raster, reverse,
-    # centre, halton, farthest, variance, variance_coverage, edge_energy
-    method: str | None = None,
     split: str | None = None,  # part of the source (default: test of a named set, all of a folder)
     root: str | None = None,  # folder of torchvision's sets (default: data/cache of the checkout)
     image_size: int | None = None,  # files: resize and centre-crop to this many pixels
     skip_errors: bool = False,  # files: leave out and count those that cannot be read
-    grey: bool = False,  # files, with a ranker that was taught so: read them as grey images
+    grey: bool = False,  # files: read them as grey images, as the network was trained
     limit: int | None = None,  # order only so many images, the first
     batch: int = 8,  # images decoded and ordered at once
     # (image, target) sequences that CoMAE runs at once (default: about 0.5 MiB of states on a CPU)
@@ -125,18 +134,8 @@ def cop_order(
     device: str | None = None,  # cpu, cuda, mps (default: cuda if there is one, else cpu)
     seed: int = 0,  # of random orders
 ):
-    "Order the patches of images, most worth seeing first. Interrupt it at any time; the same command goes on where it stopped."
-    if model and ranker:
-        raise ValueError("--model and --ranker were given: whose order shall it be?")
-    method, known = (
-        method or ("score" if ranker else "pagerank"),
-        ([*RANKINGS] + [m for m in TRACKS if m not in METHODS] if ranker else [*TRACKS]),
-    )
-    if method not in known:
-        raise ValueError(
-            f"there is no method {method!r}{' of a ranker' if ranker else ''}; choose one of "
-            f"{', '.join(known)}"
-        )
+    "Order the patches of images. Interrupt it at any time; the same command goes on where it stopped."
+    order = order or ("ranker" if ranker else "pagerank")
     for name, value in (
         ("batch", batch),
         ("shard_size", shard_size),
@@ -147,10 +146,14 @@ def cop_order(
             raise ValueError(f"{name} is {value}; it must be at least 1")
     if sheet < 0:
         raise ValueError(f"sheet is {sheet}; it must be at least 0, which makes no contact sheet")
-    if ranker:
-        (net, digest), tokenizer = load_ranker(ranker), None
-    else:
-        net, tokenizer, digest = _load_run(model)
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    option, options = needed_option(order), {"comae": comae, "ranker": ranker, "estimator": estimator}
+    if option not in (None, *options):
+        raise ValueError(f"the order {order} needs a trained model; cop_order makes those that need less")
+    if option and not options[option]:
+        raise ValueError(f"the order {order} needs --{option}, the folder of {HOLDS[option]}")
+    network, digest = load_given(option, options[option], device) if option else (None, None)
+    tokenizer = network[1] if isinstance(network, tuple) else None
     named = not Path(source).is_dir()
     images = load_images(
         source,
@@ -161,42 +164,36 @@ def cop_order(
         skip_errors=skip_errors,
     )
     if tokenizer:
-        _check_size(images, tokenizer, model)
-    grid = tuple(tokenizer.grid) if tokenizer else patch_grid(*images[0]["image"].shape[1:], net.patch_size)
-    device, n = (
-        device or ("cuda" if torch.cuda.is_available() else "cpu"),
-        min(limit or len(images), len(images)),
-    )
-    store = OrderStore.create(
-        out,
-        grid,
-        TRACKS.get(method, "sender"),
-        {
-            "method": method,
-            "source": images.name,
-            "set": images.key(),
-            "image_size": image_size,
-            "weights": digest,
-            "seed": seed,
-            **({"grey": True} if grey else {}),
-        },
-    )
+        check_size(images, tokenizer, options[option])
+    grid = _grid_of(images, tokenizer or network, patch_size)
+    if option == "comae" and chunk:  # the same graphs, fewer sequences at once
+        comae_net = network[0]
+        given = {"graph": lambda x: comae_net.dependencies(tokenizer.encode(x), chunk)}
+        orders = order_source(order, grid, **given)
+    else:
+        orders = command_source(order, grid, {option: network}, seed=seed)
+    n = min(limit or len(images), len(images))
+    about = {"order": order, "source": images.name, "set": images.key(), "image_size": image_size}
+    about |= {"weights": digest, "seed": seed, "grey": grey}
+    store = OrderStore.create(out, grid, orders.kind, about)
     if images.files and (store.files() or []) != images.files[: len(store)]:
         raise ValueError(f"{out} holds orders of other files than those in {source}: use another --out")
-    net, tokenizer = net.to(device), tokenizer and tokenizer.to(device)
-    store.fill(
-        images,
-        lambda ims, i: order_batch(ims.to(device), i, method, net, tokenizer, chunk, seed),
-        n,
-        batch,
-        shard_size,
-        name=method,
-    )
+    store.fill(images, lambda x, i: orders(x.to(device), i).cpu(), n, batch, shard_size, name=order)
     if sheet:
         _write_sheet(Path(out) / "contact_sheet.png", images, store, evenly_spaced(n, sheet))
     print(
         f"{out}: orders of {len(store):,} images on a grid of {store.grid[0]} × {store.grid[1]}"
         + (f"; files that could not be read: {len(images.skipped)}" if images.skipped else "")
+    )
+
+# %% ../../nbs/6_appendix/63_cli_order.ipynb #827b280b
+def _grid_of(images: ImageSet, network, patch_size: int | None) -> tuple[int, int]:
+    "Rows and columns of patches: the network's own, or those of a patch size."
+    size = images[0]["image"].shape[1:]
+    if hasattr(network, "encode"):  # a tokenizer
+        return tuple(network.grid)
+    return patch_grid(
+        *size, getattr(network, "patch_size", None) or patch_size or (4 if min(size) < 64 else 16)
     )
 
 # %% ../../nbs/6_appendix/63_cli_order.ipynb #0de63ab7

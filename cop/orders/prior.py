@@ -24,8 +24,6 @@ from ..core.statistics import Interval
 class ClassPrior:
     "Orders of training images by class, for images that are still to be made."
 
-    track = "receiver"  # of the image that is made nothing was seen
-
     def __init__(
         self,
         orders: Tensor,  # (n, N), first patch first
@@ -40,7 +38,7 @@ class ClassPrior:
                 "for each order, and at least one order"
             )
         if labels.min() < 0:
-            raise ValueError("an image has no class (label −1), and a bank is asked by class")
+            raise ValueError("an image has no class (label −1), and a prior is asked by class")
         by_class = labels.argsort(stable=True)
         self.orders, self.labels, self.grid, self.configuration = (
             orders[by_class],
@@ -78,21 +76,21 @@ class ClassPrior:
         unknown = [int(l) for l in labels.unique() if not 0 <= l < len(self.count) or not self.count[l]]
         if unknown:
             raise ValueError(
-                f"the bank has no orders of class {', '.join(map(str, unknown))}; it knows "
+                f"the prior has no orders of class {', '.join(map(str, unknown))}; it knows "
                 f"{', '.join(str(int(l)) for l in self.labels.unique())}"
             )
         return labels
 
 # %% ../../nbs/3_generation/21_prior.ipynb #1d0fbf31
 @patch
-def draw(
+def sample(
     self: ClassPrior,
     labels: Tensor,  # (B,) classes of the images to be made
     seed: int = 0,  # of the draw
     # number of the first of these images in the whole sequence, or (B,) the number of each
     numbers: int | Tensor = 0,
 ) -> Tensor:  # (B, N)
-    "For each image the order of some training image of its class. Raises ValueError if the bank has none of a class."
+    "For each image the order of some training image of its class. Raises ValueError if the prior has none of a class."
     labels = self._known(labels)
     if not isinstance(numbers, Tensor):
         numbers = torch.arange(numbers, numbers + len(labels))
@@ -105,7 +103,7 @@ def mean(
     self: ClassPrior,
     labels: Tensor,  # (B,)
 ) -> Tensor:  # (B, N)
-    "For each image its class's patches by mean rank; ties go to the earlier patch. Raises ValueError if the bank has none of a class."
+    "For each image its class's patches by mean rank; ties go to the earlier patch. Raises ValueError if the prior has none of a class."
     labels, rank = self._known(labels), self.orders.argsort(1).double()
     total = torch.zeros(len(self.count), rank.shape[1], dtype=torch.float64).index_add(0, self.labels, rank)
     return (total[labels] / self.count[labels][:, None]).argsort(dim=1, stable=True)
@@ -116,7 +114,7 @@ def save(
     self: ClassPrior,
     path: str | Path,  # of the safetensors file
 ):
-    "Write the bank, under a temporary name first."
+    "Write the prior, under a temporary name first."
     small = torch.uint8 if self.orders.shape[1] <= 256 else torch.int32
     with atomic_write(path) as f:
         save_file(
@@ -135,9 +133,9 @@ def load(
     cls: ClassPrior,
     path: str | Path,  # written by `save`
 ) -> ClassPrior:
-    "Read a bank, and check it. Raises FileNotFoundError, or ValueError if it is damaged or something else."
+    "Read a prior, and check it. Raises FileNotFoundError, or ValueError if it is damaged or something else."
     if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no bank of orders at {path}")
+        raise FileNotFoundError(f"there is no class prior at {path}")
     try:
         with safe_open(path, "pt") as f:
             about, orders, labels = (
@@ -145,13 +143,13 @@ def load(
                 *(f.get_tensor(k) if k in f.keys() else None for k in ("orders", "labels")),
             )
     except (SafetensorError, OSError) as e:
-        raise ValueError(f"{path} is damaged ({e}); build the bank again") from e
+        raise ValueError(f"{path} is damaged ({e}); build the prior again") from e
     if about.get("format") != "cop-prior-1":
-        raise ValueError(f"{path} is no bank of orders")
+        raise ValueError(f"{path} is no class prior")
     try:
         return cls(orders.long(), labels, json.loads(about["grid"]), json.loads(about["configuration"]))
     except (ValueError, KeyError, AttributeError) as e:
-        raise ValueError(f"{path} is damaged ({e}); build the bank again") from e
+        raise ValueError(f"{path} is damaged ({e}); build the prior again") from e
 
 # %% ../../nbs/3_generation/21_prior.ipynb #d75692b4
 def order_consistency(

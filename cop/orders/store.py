@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import get_args
 
 import torch
 from fastcore.basics import patch
@@ -22,9 +23,10 @@ from ..core.checks import check_order
 from ..core.files import atomic_write
 from ..images.dataset import ImageSet, check_indices
 from .agreement import crop_order, flip_order
+from .registry import Kind
 
 # %% ../../nbs/6_appendix/55_store.ipynb #304ad1c1
-_FORMAT = "cop-orders-1"
+_FORMAT = "cop-orders-2"
 
 
 class OrderStore:
@@ -36,24 +38,24 @@ class OrderStore:
     ):
         self.folder = Path(folder)
         self.manifest = _read_manifest(self.folder)
-        self.grid, self.track = tuple(self.manifest["grid"]), self.manifest["track"]
+        self.grid, self.kind = tuple(self.manifest["grid"]), self.manifest["kind"]
         self._shards = [_read_shard(self.folder, shard, self.grid) for shard in self.manifest["shards"]]
 
     @classmethod
     def create(
         cls,
-        # new, empty, or a store of the same grid, track and configuration, which is continued
+        # new, empty, or a store of the same grid, kind and configuration, which is continued
         folder: str | Path,
         grid: tuple[int, int],  # rows, columns
-        track: str,  # "sender" if the orders look at the whole image, else "receiver"
+        kind: str,  # what the orders depend on: "fixed", "image" or "policy", as in `11_registry`
         configuration: dict | None = None,  # what made the orders; JSON values
     ) -> "OrderStore":
         "Start a store, or open it again to go on. Raises ValueError if the folder holds other orders."
-        if track not in ("sender", "receiver"):
-            raise ValueError(f"track is {track!r}; it is 'sender' (looks at the image) or 'receiver'")
+        if kind not in get_args(Kind):
+            raise ValueError(f"kind is {kind!r}; choose {', '.join(get_args(Kind))}")
         head = json.loads(
             json.dumps(
-                {"format": _FORMAT, "grid": list(grid), "track": track, "configuration": configuration or {}}
+                {"format": _FORMAT, "grid": list(grid), "kind": kind, "configuration": configuration or {}}
             )
         )
         # one without orders is begun anew
@@ -79,7 +81,7 @@ class OrderStore:
     def __repr__(self) -> str:
         return (
             f"OrderStore({self.folder.name}: {len(self):,} orders on {self.grid[0]} × {self.grid[1]}, "
-            f"{self.track})"
+            f"{self.kind})"
         )
 
 # %% ../../nbs/6_appendix/55_store.ipynb #e49de3c5
@@ -94,7 +96,7 @@ def _read_manifest(folder: Path) -> dict:
             raise ValueError(f"its format is {manifest['format']!r}, not {_FORMAT!r}")
         if manifest["count"] != sum(s["count"] for s in manifest["shards"]):
             raise ValueError("its counts do not add up")
-        manifest["grid"], manifest["track"], manifest["configuration"]
+        manifest["grid"], manifest["kind"], manifest["configuration"]
     except (ValueError, KeyError, TypeError) as e:
         raise ValueError(
             f"{path} is damaged or no store's manifest ({e}); make the orders again in a new folder"
@@ -192,12 +194,24 @@ def files(self: OrderStore) -> list[str] | None:
     names = [s["files"] for s in self.manifest["shards"]]
     return None if not names or names[0] is None else [f for part in names for f in part]
 
+
+@patch
+def fits(
+    self: OrderStore,
+    images: ImageSet,  # a set of as many images
+) -> bool:
+    "Were these orders made for these images, as far as the store knows?"
+    made_for = self.manifest["configuration"].get("set")
+    ours, theirs = ([Path(f).name for f in files or ()] for files in (images.files, self.files()))
+    same_files = not ours or not theirs or ours == theirs
+    return same_files and made_for in (None, images.key())
+
 # %% ../../nbs/6_appendix/55_store.ipynb #38f9d3a4
 def save_orders(
     folder: str | Path,  # a new folder, or one in which this was begun
     orders: Tensor,  # (n, N)
     grid: tuple[int, int],  # rows, columns
-    track: str,  # "sender" or "receiver"
+    kind: str,  # "fixed", "image" or "policy"
     configuration: dict | None = None,  # what made the orders
     files: Sequence[str] | None = None,  # n file names of the images
     shard_size: int = 4096,  # orders a shard, ≥ 1
@@ -205,7 +219,7 @@ def save_orders(
     "Keep orders in a folder. Raises ValueError if it holds other orders."
     orders, store = (
         check_order(orders, grid[0] * grid[1]),
-        OrderStore.create(folder, grid, track, configuration),
+        OrderStore.create(folder, grid, kind, configuration),
     )
     if len(store) > len(orders) or (store.orders() != orders[: len(store)].cpu()).any():
         raise ValueError(f"{folder} holds other orders; use another folder")

@@ -13,7 +13,8 @@ from ..entropy.evaluation import area, gap_closed
 from ..entropy.gaussian import GaussianTokens
 from ..learn.ranker import Ranker
 from ..orders.rankings import METHODS, collapse_order
-from ..orders.training_free import baseline_orders, random_order
+from ..orders.source import baseline_orders
+from ..orders.training_free import random_order
 
 # %% ../../nbs/6_appendix/59_verdicts.ipynb #3c0c9ada
 DEMO_ORDERS = {  # name: label, what it looks at, what it is
