@@ -8,6 +8,7 @@ __all__ = []
 
 # %% ../nbs/6_appendix/69_front.ipynb #895426ab
 from importlib import import_module
+from typing import Any
 
 _NAMES = {  # name → the module that defines it, or completes it
     "load_images": "images.sources",
@@ -37,8 +38,8 @@ _NAMES = {  # name → the module that defines it, or completes it
 }
 __all__ = list(_NAMES)
 
-
-def __getattr__(name: str):
+# %% ../nbs/6_appendix/69_front.ipynb #5bd3a107
+def __getattr__(name: str) -> Any:
     "Import a name when it is used for the first time, with its parameters in its documentation."
     if name not in _NAMES:
         raise AttributeError(f"module 'cop' has no attribute {name!r}; it has {', '.join(_NAMES)}")
