@@ -35,7 +35,15 @@ CMAR_TRAINING = TrainingConfig(
     steps=24_000, batch_size=32, lr=1e-7, warmup=0.1, weight_decay=0.02, clip=3.0, ema=0.99999
 )
 
+# %% ../../nbs/3_generation/22_cmar.ipynb #1b80ce3d
+def _check_tokenizer(mar: MAR, tokenizer: Tokenizer) -> None:
+    if (mar.grid, mar.dim) != (tuple(tokenizer.grid), tokenizer.dim):
+        raise ValueError(
+            f"the model takes {mar.dim} numbers on a grid of {mar.grid}, the tokenizer makes "
+            f"{tokenizer.dim} on {tuple(tokenizer.grid)}"
+        )
 
+# %% ../../nbs/3_generation/22_cmar.ipynb #97d4e0a5
 def train_cmar(
     mar: MAR,  # to be fine-tuned; it is not changed
     images: ImageSet,  # training images, with classes
@@ -49,15 +57,10 @@ def train_cmar(
     resume: bool = True,  # go on from the newest checkpoint in `out`
 ) -> MAR:  # in evaluation mode, with the averaged weights if the training keeps them
     "Fine-tune a MAR along orders; saves it under `out`. Raises ValueError if something does not fit."
-    training, n = training or CMAR_TRAINING, mar.n_tokens
-    if (mar.grid, mar.dim) != (tuple(tokenizer.grid), tokenizer.dim):
-        raise ValueError(
-            f"the model takes {mar.dim} numbers on a grid of {mar.grid}, the tokenizer makes "
-            f"{tokenizer.dim} on {tuple(tokenizer.grid)}"
-        )
+    _check_tokenizer(mar, tokenizer)
     mar._check_labels(images.labels)
     orders = order_source(orders, mar.grid)
-    orders.check(images, n)
+    orders.check(images, mar.n_tokens)
     key = {
         "starting weights": fingerprint(*mar.parameters()),
         "orders": orders.key,
@@ -66,9 +69,9 @@ def train_cmar(
     }
     model = train(
         copy.deepcopy(mar),
-        mar_loss(tokenizer, training_orders(orders, n, random_share)),
+        mar_loss(tokenizer, training_orders(orders, mar.n_tokens, random_share)),
         images,
-        training,
+        training or CMAR_TRAINING,
         out,
         augment=random_flip if flip else None,
         progress=progress,
@@ -136,17 +139,17 @@ def sampling_policy(
 def image_noise(
     keys: Tensor,  # (B,) int64, one an image
     channels: int,  # numbers a token
-) -> Callable:  # shape → standard normal numbers, for the noise of `MAR.steps`
+) -> Callable[[tuple], Tensor]:  # shape → standard normal numbers, for the noise of `MAR.steps`
     "A source of noise in which every image has its own."
     call = iter(range(2**62))
 
-    def draw(shape):
+    def noise(shape: tuple) -> Tensor:
         rows = shape[0] // len(keys)
         return random_normal(hash_keys(keys, next(call)), rows, channels).flatten(0, 1)
 
-    return draw
+    return noise
 
-
+# %% ../../nbs/3_generation/22_cmar.ipynb #60c3fb12
 @torch.no_grad()
 def sample_images(
     mar: MAR,  # in evaluation mode
@@ -158,7 +161,7 @@ def sample_images(
     num_iter: int = 16,  # steps, 1 … N
     batch: int = 64,  # images sampled at once; it changes nothing but rounding
     progress: bool = False,  # show a bar
-    **how,  # cfg, cfg_schedule, temperature of `MAR.steps`
+    **how: Any,  # cfg, cfg_schedule, temperature of `MAR.steps`
 ) -> Tensor:  # (n, C, H, W) uint8, on the CPU
     "Sample images, each from the noise that seed, class and number give it. Raises ValueError on bad input."
     if labels.shape != numbers.shape or labels.ndim != 1 or not len(labels):
@@ -166,92 +169,87 @@ def sample_images(
             f"labels are {tuple(labels.shape)} and numbers {tuple(numbers.shape)}; give one of each for "
             "every image, and at least one image"
         )
-    made, device = [], mar.mask_token.device
-    source = order_source(order, mar.grid)
+    source, device = order_source(order, mar.grid), mar.mask_token.device
     policy = sampling_policy(*source.model, tokenizer) if source.kind == "policy" else None
+    made = []
     with tqdm(total=len(labels), desc="images", unit="image", disable=not progress) as bar:
-        for l, i in zip(labels.split(batch), numbers.split(batch)):
-            keys = hash_keys(seed, l, i)
-            along = policy or source.for_labels(l, i, seed)
-            latents = mar.sample(
-                l.to(device), along, num_iter, noise=image_noise(keys.to(device), mar.dim), **how
-            )
+        for label, number in zip(labels.split(batch), numbers.split(batch)):
+            noise = image_noise(hash_keys(seed, label, number).to(device), mar.dim)
+            along = policy or source.for_labels(label, number, seed)
+            latents = mar.sample(label.to(device), along, num_iter, noise=noise, **how)
             made.append(tokenizer.decode(to_tokens(latents).float()).cpu())
-            bar.update(len(l))
+            bar.update(len(label))
     return torch.cat(made)
 
 # %% ../../nbs/3_generation/22_cmar.ipynb #d0e970e5
+def _at(positions: Tensor, values: Tensor) -> Tensor:
+    "Values (B, N, …) of some positions (B, M)."
+    index = positions.view(*positions.shape, *[1] * (values.ndim - 2))
+    return values.gather(1, index.expand(-1, -1, *values.shape[2:]))
+
+
 def _terms(
     mar: MAR,
     tokens: Tensor,
     labels: Tensor,
     order: Tensor,
-    start: int,
-    stop: int,
-    edges: list[int],
+    steps: tuple[int, int],  # the tokens of the order that are predicted: first, and after the last
+    edges: list[int],  # of the strata of timesteps, 0 … 1000
     seed: int,
-    limit: float | None = None,
-) -> tuple[Tensor, Tensor]:
-    # (B, M) each, means over timesteps: error, and bound in bits a number
-    keys, (b, c) = hash_keys(seed, 31, torch.arange(len(tokens))).to(tokens.device), (len(tokens), mar.dim)
-    place = order[:, start:stop].sort(1).values  # noise and timesteps belong to a place, whatever the order
-    at = lambda x: x.gather(1, place.view(b, -1, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:]))
-    z, target = mar.ask(tokens, labels, order, start, stop)
+    limit: float | None = None,  # of the tokens that a step may aim at
+) -> tuple[Tensor, Tensor]:  # (B, M) each, means over timesteps: error, and bound in bits a number
+    "The diffusion head's two losses of the tokens of some steps of an order, given the tokens before."
+    keys = hash_keys(seed, 31, torch.arange(len(tokens))).to(tokens.device)
+    # noise and timesteps belong to a position, whatever the order
+    positions = order[:, slice(*steps)].sort(1).values
+    z, target = mar.ask(tokens, labels, order, *steps)
     errors, bounds = 0, 0
     for r, (low, high) in enumerate(zip(edges, edges[1:])):  # one timestep between two edges
-        t = (
-            (low + at(random_uniform(keys, mar.n_tokens, stream=2 * r)) * (high - low))
-            .long()
-            .clamp(max=high - 1)
-        )
-        e, v = mar.diffloss.terms(
-            z.flatten(0, 1),
-            target.flatten(0, 1),
-            t.flatten(),
-            at(random_normal(keys, mar.n_tokens, c, stream=2 * r + 1)).flatten(0, 1),
-            limit,
-        )
-        errors, bounds = (
-            errors + e.view(b, -1) * (high - low) / 1000,
-            bounds + v.view(b, -1) * (high - low) / 1000,
-        )
+        uniform = _at(positions, random_uniform(keys, mar.n_tokens, stream=2 * r))
+        noise = _at(positions, random_normal(keys, mar.n_tokens, mar.dim, stream=2 * r + 1))
+        t = (low + uniform * (high - low)).long().clamp(max=high - 1)
+        parts = (z.flatten(0, 1), target.flatten(0, 1), t.flatten(), noise.flatten(0, 1))
+        error, bound = mar.diffloss.terms(*parts, limit)
+        errors = errors + error.view(len(tokens), -1) * (high - low) / 1000
+        bounds = bounds + bound.view(len(tokens), -1) * (high - low) / 1000
     return errors, bounds
 
-
+# %% ../../nbs/3_generation/22_cmar.ipynb #4f90b7d1
 @torch.no_grad()
 def loss_along(
     mar: MAR,  # in evaluation mode
     tokens: Tensor,  # (B, N, C) held-out
     labels: Tensor,  # (B,)
     order: Tensor,  # (B, N), first patch first
-    seen: list[int],  # how many are there, each 0 … N − 1
+    seen: list[int],  # how many are seen, each 0 … N − 1
     draws: int = 4,  # timesteps of each token, ≥ 1
     seed: int = 0,  # of timesteps and noise
-) -> Tensor:  # (len(seen), B) mean loss of the tokens that are missing
-    "The training loss of images when the first tokens of an order are there."
+) -> Tensor:  # (len(seen), B) mean loss of the missing tokens
+    "The training loss when the first tokens of an order are seen. Raises ValueError if none is missing."
     n = mar.n_tokens
     if bad := [k for k in seen if not 0 <= k < n]:
         raise ValueError(f"{bad[0]} tokens cannot be there with one missing; there are {n}")
     edges = [1000 * r // draws for r in range(draws + 1)]
-    return torch.stack([sum(_terms(mar, tokens, labels, order, k, n, edges, seed)).mean(1) for k in seen])
+    losses = [sum(_terms(mar, tokens, labels, order, (k, n), edges, seed)).mean(1) for k in seen]
+    return torch.stack(losses)
 
-
+# %% ../../nbs/3_generation/22_cmar.ipynb #2ac6d581
 @torch.no_grad()
 def bound_along(
     mar: MAR,  # in evaluation mode
     tokens: Tensor,  # (B, N, C) held-out
     labels: Tensor,  # (B,)
     order: Tensor,  # (B, N), which must not depend on the image
-    num_iter: int = 16,  # steps, as in drawing, 1 … N
-    draws: int = 16,  # timesteps of each token, ≥ 1; at most as many, the dearest ones singly
+    num_iter: int = 16,  # steps, as in sampling, 1 … N
+    draws: int = 16,  # timesteps of each token, at most, ≥ 1; the first ones, which count most, singly
     seed: int = 0,  # of timesteps and noise
 ) -> Tensor:  # (B,) nats, in bins of 2/255
-    "A bound on the surprisal of images that are drawn along an order."
+    "A bound on the surprisal of images that are sampled along an order."
     n = mar.n_tokens
-    there = [0, *(n - m for m in masked_after(n, num_iter))]
+    seen = [0, *(n - masked for masked in masked_after(n, num_iter))]
     edges = sorted({0, 1000, *(round(1000 ** (r / (draws - 1))) for r in range(draws - 1))})
-    bits = sum(
-        _terms(mar, tokens, labels, order, a, b, edges, seed, mar.diffloss.limit)[1].sum(1)
-        for a, b in zip(there, there[1:])
-    )
+    bits = 0
+    for step in zip(seen, seen[1:]):
+        bound = _terms(mar, tokens, labels, order, step, edges, seed, mar.diffloss.limit)[1]
+        bits = bits + bound.sum(1)
     return 1000 * mar.dim * bits * torch.tensor(2.0).log()
