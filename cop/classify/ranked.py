@@ -58,7 +58,7 @@ class RankedViT(nn.Module):
     def forward(
         self,
         images: Tensor,  # (B, C, H, W) uint8
-        # patches seen: a number, 1 … N, or a share, above 0 and at most 1.0; None: all, and nothing is ranked
+        # patches seen: a number, 1 … N, or a share, above 0 and at most 1.0; None: all, without a ranking
         keep: int | float | None = None,
     ) -> Tensor:  # (B, classes) logits
         "Rank, choose, classify. Raises ValueError if images do not fit, or nothing would be kept."
@@ -108,7 +108,7 @@ def exchanges(
 
 # %% ../../nbs/5_beyond/44_ranked.ipynb #84e0a7c1
 def _start_from(order: Tensor, n_tokens: int) -> tuple[str, dict]:
-    "What tells an order from others, and a ranker's start that gives it: edges that are all alike move no patch."
+    "What tells an order from others, and a ranker's start that gives it: equal edges move no patch."
     if len(order) != n_tokens:
         raise ValueError(f"the order is of {len(order)} patches, the classifier has {n_tokens}")
     order = check_order(order[None], n_tokens)[0]
@@ -136,7 +136,7 @@ def label_objective(
     order: Tensor | None = None,
     seed: int = 0,  # of K
 ) -> Objective:
-    "To put first what the label needs. Raises ValueError for images without labels, or an order of other patches."
+    "To put first what the label needs. Raises ValueError if images lack labels, or an order has other patches."
     images.check_labels(vit.classes)
     if pairs < 1 or temperature <= 0:
         raise ValueError(

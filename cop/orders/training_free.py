@@ -107,8 +107,9 @@ def halton_order(
     return torch.tensor(list(cells))
 
 # %% ../../nbs/2_paper/13_training_free.ipynb #7ba55236
-def _checked_pixels(images: Tensor, patch_size: int) -> tuple[Tensor, tuple[int, int]]:
-    # (B, C, H, W) float64, −1 … 1, and the grid
+def _checked_pixels(
+    images: Tensor, patch_size: int
+) -> tuple[Tensor, tuple[int, int]]:  # (B, C, H, W) float64, −1 … 1, and the grid
     if images.ndim != 4 or images.dtype != torch.uint8:
         raise ValueError(
             f"images are {images.dtype} {tuple(images.shape)}; they must be uint8 (batch, C, H, W)"
@@ -120,7 +121,7 @@ def patch_variance(
     images: Tensor,  # uint8 (B, C, H, W)
     patch_size: int,  # pixels
 ) -> Tensor:  # (B, N) float64, variance inside each patch of pixels in [−1, 1], averaged over channels
-    "How much is going on in each patch. Raises ValueError if the images cannot be cut."
+    "Variance of each patch. Raises ValueError if the images cannot be cut."
     x, (h, w) = _checked_pixels(images, patch_size)
     return x.view(*x.shape[:2], h, patch_size, w, patch_size).var((3, 5), unbiased=False).mean(1).flatten(1)
 
@@ -133,18 +134,22 @@ def variance_order(
     "By patch variance, largest first."
     return order_from_scores(patch_variance(images, patch_size))
 
+# %% ../../nbs/2_paper/13_training_free.ipynb #c1f7a83e
+def _smooth(v: Tensor) -> Tensor:
+    return (v[..., :-2] + 2 * v[..., 1:-1] + v[..., 2:]) / 4
+
+
+def _slope(v: Tensor) -> Tensor:
+    return (v[..., 2:] - v[..., :-2]) / 2
+
 
 def edge_energy(
     images: Tensor,  # uint8 (B, C, H, W)
     patch_size: int,  # pixels
-) -> Tensor:  # (B, N) float64, mean squared Sobel gradient of pixels in [−1, 1], per pixel squared; the image goes on as its border
-    "How much edge is in each patch. Raises ValueError if the images cannot be cut."
+) -> Tensor:  # (B, N) float64, mean squared Sobel gradient of pixels in [−1, 1], per pixel squared
+    "Edge energy of each patch; the image is continued as its border. Raises ValueError if it cannot be cut."
     x = pad(_checked_pixels(images, patch_size)[0], (1, 1, 1, 1), mode="replicate")
-    smooth, slope = (
-        lambda v: (v[..., :-2] + 2 * v[..., 1:-1] + v[..., 2:]) / 4,
-        lambda v: (v[..., 2:] - v[..., :-2]) / 2,
-    )
-    squared = slope(smooth(x.mT).mT).square() + slope(smooth(x).mT).mT.square()
+    squared = _slope(_smooth(x.mT).mT).square() + _slope(_smooth(x).mT).mT.square()
     return avg_pool2d(squared, patch_size).mean(1).flatten(1)
 
 
@@ -156,14 +161,13 @@ def edge_energy_order(
     "By edge energy, largest first."
     return order_from_scores(edge_energy(images, patch_size))
 
-
+# %% ../../nbs/2_paper/13_training_free.ipynb #84d2b0f6
 @register_order("variance_coverage", needs=["images", "patch_size"], label="variance, spread out")
 def variance_coverage_order(
     images: Tensor,  # uint8 (B, C, H, W)
     patch_size: int,  # pixels
 ) -> Tensor:  # (B, N) int64
     "Greedy coverage of the grid in which a target counts by its patch variance plus 0.001."
-    near = torch.exp(-_squared_distances(patch_grid(*images.shape[2:], patch_size)).double() / 2).to(
-        images.device
-    )
-    return coverage_order(near.expand(len(images), -1, -1), 1.0, patch_variance(images, patch_size) + 0.001)
+    distance = _squared_distances(patch_grid(*images.shape[2:], patch_size)).double()
+    near = torch.exp(-distance / 2).to(images.device).expand(len(images), -1, -1)
+    return coverage_order(near, 1.0, patch_variance(images, patch_size) + 0.001)
