@@ -2,14 +2,17 @@
 
     python tools/run_tests.py [--flags FLAG…] [--only TEXT…] [--workers N]
 
-    --flags slow gpu    run the cells marked with these flags too (tst_flags of settings.ini are left out otherwise)
+    --flags slow gpu    run the cells marked with these flags too (tst_flags of settings.ini; else left out)
     --only 02 wheel     only checks whose name contains one of these
 
-Every notebook of nbs/ runs in a process of its own, in its folder, against this checkout's cop; the templates of nbs/experiments/ go through
-papermill. Then: is the library in sync, and does the wheel work?
+Every notebook of nbs/ runs in a process of its own, in its folder, against this checkout's cop; the templates
+of nbs/experiments/ go through papermill. Further checks: is the library in sync with the notebooks, does the
+wheel work, is the code in style, and do imports run one way? The longest checks start first, so that the
+workers finish together: how long each takes is kept in runs/test_seconds.json.
 """
 
 import argparse
+import json
 import os
 import re
 import signal
@@ -24,6 +27,11 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / "tools"
 LIMIT = 900  # seconds after which a check counts as failed
 RUNNING = set()  # processes of the checks under way, each the head of a group
+SECONDS = ROOT / "runs" / "test_seconds.json"  # name of a check: seconds of its last run
+LINT_IMPORTS = (
+    "import sys; from importlinter.cli import lint_imports; "
+    "sys.exit(lint_imports(no_cache=True, no_logo=True))"
+)
 
 
 def settings():
@@ -58,8 +66,24 @@ def environment(threads):
     return dict(env, OMP_NUM_THREADS=str(threads)) if threads else env
 
 
+def last_seconds():
+    "Seconds of each check's last run."
+    try:
+        return json.loads(SECONDS.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def longest_first(chosen):
+    "Checks that never ran here, by the size of their notebook; then those that did, by their seconds."
+    seconds = last_seconds()
+    sizes = [sum(p.stat().st_size for p in command if isinstance(p, Path)) for _, command in chosen]
+    cost = {name: (seconds.get(name, float("inf")), size) for (name, _), size in zip(chosen, sizes)}
+    return sorted(chosen, key=lambda c: cost[c[0]], reverse=True)
+
+
 def run_check(name, command, env):
-    "Run one check; prints its line, and the end of its output if it failed."
+    "Run one check; prints its line, and the end of its output if it failed. Returns success and seconds."
     start = time.time()
     process = subprocess.Popen(
         [sys.executable, *map(str, command)],
@@ -79,16 +103,14 @@ def run_check(name, command, env):
         os.killpg(process.pid, signal.SIGKILL)
         out = process.communicate()[0] + f"\nstopped after {LIMIT} s"
     RUNNING.discard(process)
-    ok = process.returncode == 0
+    ok, seconds = process.returncode == 0, time.time() - start
     tail = (
         []
         if ok
         else ["    " + line for line in re.sub(r"\x1b\[[0-9;]*m", "", out).rstrip().splitlines()[-30:]]
     )
-    print(
-        "\n".join([f"{'ok    ' if ok else 'FAILED'} {time.time() - start:6.1f} s  {name}", *tail]), flush=True
-    )
-    return ok
+    print("\n".join([f"{'ok    ' if ok else 'FAILED'} {seconds:6.1f} s  {name}", *tail]), flush=True)
+    return ok, seconds
 
 
 def run_all(chosen, workers):
@@ -96,12 +118,23 @@ def run_all(chosen, workers):
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     env, pool = environment(1 if workers > 1 else None), ThreadPoolExecutor(workers)
     try:
-        return list(pool.map(lambda c: run_check(*c, env), chosen))
+        done = list(pool.map(lambda c: run_check(*c, env), chosen))
     except KeyboardInterrupt:
         pool.shutdown(wait=False, cancel_futures=True)
         for process in list(RUNNING):
             os.killpg(process.pid, signal.SIGKILL)
         sys.exit("interrupted")
+    keep_seconds({name: round(seconds, 1) for (name, _), (_, seconds) in zip(chosen, done)})
+    return [ok for ok, _ in done]
+
+
+def keep_seconds(new):
+    "Add the seconds of this run to those of earlier ones, if the checkout can be written to."
+    try:
+        SECONDS.parent.mkdir(exist_ok=True)
+        SECONDS.write_text(json.dumps(last_seconds() | new, indent=1) + "\n", encoding="utf-8")
+    except OSError:
+        pass
 
 
 def checks(flags):
@@ -127,6 +160,9 @@ def checks(flags):
     return run + [
         ("library in sync with the notebooks", [TOOLS / "check_sync.py"]),
         ("wheel works from another folder", [TOOLS / "check_wheel.py"]),
+        ("style: every rule keeps its budget", [TOOLS / "check_style.py"]),
+        ("style: every rule finds a planted violation", [TOOLS / "check_style.py", "--self-test"]),
+        ("imports run one way", ["-P", "-c", LINT_IMPORTS]),
     ]
 
 
@@ -147,7 +183,7 @@ def main():
     if skipped:
         print(f"cells marked {' and '.join(skipped)} are left out (--flags runs them)")
     chosen = [(n, c) for n, c in checks(args.flags) if not args.only or any(o in n for o in args.only)]
-    passed = run_all(chosen, args.workers)
+    passed = run_all(longest_first(chosen), args.workers)
     failed = passed.count(False)
     if not any(n.startswith("nbs/") for n, _ in chosen) and not args.only:
         print("FAILED: nbs/ holds no notebook")
