@@ -103,14 +103,21 @@ def long_modules(root: Path) -> list[str]:
     return [f"{path}: {n} lines" for path, n in lengths.items() if n > LONGEST_MODULE]
 
 
+def exported_names(text: str) -> list[str]:
+    "The `__all__` of a module, which nbdev writes as one list."
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == "__all__":
+            return ast.literal_eval(node.value)
+    return []
+
+
 def shared_names(root: Path) -> list[str]:
-    "Names that stand in the `__all__` of two modules."
+    "Names that stand in the `__all__` of two modules; packages re-export the names of modules."
     where = {}
     for path, text in modules(root).items():
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == "__all__":
-                for name in ast.literal_eval(node.value):
-                    where.setdefault(name, []).append(path)
+        names = [] if path.endswith("__init__.py") else exported_names(text)
+        for name in names:
+            where.setdefault(name, []).append(path)
     return [f"{name}: {', '.join(paths)}" for name, paths in sorted(where.items()) if len(paths) > 1]
 
 
