@@ -14,13 +14,21 @@ import sys
 from run_tests import ROOT, settings
 
 RUNNER = ("nbdev", "execnb", "ghapi")  # those of dev_requirements that run notebooks
+BESIDE = ["ipython<9"]  # later versions do not show figures of matplotlib 3.8
 
 IMPORT_ALL = """
-import cop, importlib, pkgutil
+import cop, importlib, pkgutil, sys
 names = [m.name for m in pkgutil.walk_packages(cop.__path__, "cop.") if not m.name.endswith("_modidx")]
+failed = {}
 for name in names:
-    importlib.import_module(name)
-print(len(names), "modules of", cop.__path__[0], "can be imported")
+    try:
+        importlib.import_module(name)
+    except ImportError as e:
+        failed[name] = e
+for name, e in failed.items():
+    print(f"{name}: {e}")
+print(len(names) - len(failed), "of", len(names), "modules can be imported from", cop.__path__[0])
+sys.exit(bool(failed))
 """
 
 
@@ -32,7 +40,7 @@ def lowest(requirement: str) -> str:
 def requirements() -> list[str]:
     cfg = settings()
     runner = [r for r in cfg["dev_requirements"].split() if re.match(r"[\w-]+", r)[0] in RUNNER]
-    return [lowest(r) for r in cfg["requirements"].split()] + runner
+    return [lowest(r) for r in cfg["requirements"].split()] + runner + BESIDE
 
 
 def main() -> int:
