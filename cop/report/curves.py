@@ -83,7 +83,7 @@ def _label_ends(ax: Axes, ends: dict[str, tuple[float, str]], x: float) -> None:
             arrowprops={"arrowstyle": "-", "lw": 0.5, "color": colour, "shrinkA": 1, "shrinkB": 0},
         )
 
-# %% ../../nbs/6_appendix/58_curves.ipynb #fe5888fd
+# %% ../../nbs/6_appendix/58_curves.ipynb #e76961a8
 def _draw_curve(
     ax: Axes,
     curves: Tensor,  # (R, K) of one order
@@ -99,7 +99,7 @@ def _draw_curve(
     ax.plot(k, mean, color=colour, **style)
     return float(mean[-1])
 
-
+# %% ../../nbs/6_appendix/58_curves.ipynb #9bf7413f
 def plot_curves(
     curves: dict[str, Tensor],  # name → (N + 1,) or (R, N + 1) nats: R images or random orders
     reference: str | None = None,  # name of the order whose mean curve is subtracted; None: nothing is

@@ -191,7 +191,7 @@ def _draw_order(
     ax.add_collection(_rank_circles(ax, positions, patch))
     ax.plot(*positions[0], marker="*", ms=8, color="#b2182b", mec="white", mew=0.6, zorder=4)
 
-# %% ../../nbs/6_appendix/57_plots.ipynb #851eef30
+# %% ../../nbs/6_appendix/57_plots.ipynb #80a17738
 def plot_order(
     image: Tensor,  # uint8 (C, H, W)
     order: Tensor,  # (N,), order[0] is realised first
@@ -199,7 +199,7 @@ def plot_order(
     top: int = 64,  # first patches that the line joins
     ax: Axes | None = None,  # draw here instead of in a new figure
 ) -> Figure:
-    """An order on its image: larger circles are earlier, a line joins the first `top`, a star marks the first.
+    """An order on its image: larger circles are earlier, a line joins the first `top`, a star is the first.
 
     Raises ValueError if the order is not a permutation of the grid's patches.
     """
