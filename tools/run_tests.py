@@ -179,10 +179,7 @@ def keep_seconds(new):
 
 def checks(flags):
     "Name and command of every check."
-    run = [
-        (f"nbs/{path.relative_to(ROOT / 'nbs')}", (path, flags))
-        for path in notebooks()
-    ]
+    run = [(f"nbs/{path.relative_to(ROOT / 'nbs')}", (path, flags)) for path in notebooks()]
     changed = {
         "order_worth": ["seeds", "[7]"],
         "comae_ablation": ["test_images", "6"],
