@@ -477,7 +477,9 @@ def bench_ranked_vit(size, rounds, device, dtype):
 
     from cop.classify.ranked import RankedViT
     from cop.classify.sparse_vit import SparseViT
-    from cop.learn.ranker import RANKINGS, Ranker
+    from typing import get_args
+
+    from cop.learn.ranker import Ranker, Reading
 
     batch, rounds = (8, 1) if rounds < 3 else (64 if device == "cpu" else 256, 3)
     torch.manual_seed(0)
@@ -496,7 +498,7 @@ def bench_ranked_vit(size, rounds, device, dtype):
     )
     files, images = [encode_jpeg(x) for x in noise], noise.to(device)
     decode = lambda: torch.stack([decode_jpeg(f) for f in files]).to(device)
-    both = {m: RankedViT(ranker, vit, m) for m in RANKINGS}
+    both = {m: RankedViT(ranker, vit, m) for m in get_args(Reading)}
     with torch.inference_mode():
         apart = (
             (both["score"](images[:2], 0.22) - vit(images[:2], ranker.order(images[:2]), 0.22))
@@ -506,8 +508,8 @@ def bench_ranked_vit(size, rounds, device, dtype):
         )
         assert apart < (0.2 if device == "cuda" else 1e-4), f"ranked in one call and in two differ by {apart}"
         ways = {
-            **{f"ranked by {m}, with 22% of the patches": partial(both[m], images, 0.22) for m in RANKINGS},
-            **{f"the ranker's order by {m} alone": partial(ranker.order, images, m) for m in RANKINGS},
+            **{f"ranked by {m}, with 22% of the patches": partial(both[m], images, 0.22) for m in get_args(Reading)},
+            **{f"the ranker's order by {m} alone": partial(ranker.order, images, m) for m in get_args(Reading)},
             "the ranker's pass alone": lambda: ranker(images),
         }
         stock, loaded, ranked, *times = best_times(
