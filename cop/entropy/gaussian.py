@@ -14,14 +14,14 @@ from torch import Tensor
 from torch.linalg import solve_triangular
 
 from .estimator import Estimator, check_greedy
-from .gaussian_model import GaussianTokens, _cholesky, half_log_det, number_indices
+from .gaussian_model import GaussianTokens, checked_cholesky, half_log_det, number_indices
 
 # %% ../../nbs/1_question/06_greedy.ipynb #d4e9febe
 def _whiteners(cov: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     # (m·D, m·D) → (m, D, D), (m,) half log determinants
     "Inverse Cholesky factors of the blocks on the diagonal."
     m = len(cov) // dim
-    root = _cholesky(
+    root = checked_cholesky(
         cov.unflatten(0, (m, dim)).unflatten(2, (m, dim)).diagonal(dim1=0, dim2=2).permute(2, 0, 1)
     )
     return solve_triangular(
@@ -46,7 +46,7 @@ def _information(cov: Tensor, inverse: Tensor, rows: range, columns: range) -> T
     # correlations of whitened tokens
     white = (half @ inverse[columns.start : columns.stop].mT).unflatten(1, (len(rows), d))
     same = torch.tensor(columns, device=cov.device)[:, None] == torch.tensor(rows, device=cov.device)
-    return -half_log_det(_cholesky(eye - (white @ white.mT).masked_fill_(same[..., None, None], 0))).T
+    return -half_log_det(checked_cholesky(eye - (white @ white.mT).masked_fill_(same[..., None, None], 0))).T
 
 
 def _chunks(start: int, stop: int, m: int, dim: int):
@@ -78,7 +78,7 @@ def conditional_information(
 
     out = torch.zeros(self.n_tokens, self.n_tokens, dtype=torch.float64, device=self.mean.device)
     if m:
-        out[unseen[:, None], unseen] = self._ask(question, observed[None], None)
+        out[unseen[:, None], unseen] = self._evaluate(question, observed[None], None)
     return out
 
 
@@ -117,7 +117,7 @@ def _blind_greedy(self: GaussianTokens, free: Tensor, steps: int) -> Tensor:  # 
         # ties go to the earlier token
         p = min((gain >= gain.max() - 1e-9).nonzero()[:, 0].tolist(), key=lambda p: at[p])
         here, last = slice(p * d, (p + 1) * d), slice((m - 1) * d, m * d)
-        half = solve_triangular(_cholesky(cov[here, here]), cov[here, : m * d], upper=False)
+        half = solve_triangular(checked_cholesky(cov[here, here]), cov[here, : m * d], upper=False)
         cov[: m * d, : m * d].addmm_(half.T, half, alpha=-1)
         cov[here, : m * d] = cov[last, : m * d]
         cov[: m * d, here] = cov[: m * d, last]
@@ -174,7 +174,7 @@ def left_after(
     eye = torch.eye(n, dtype=torch.bool, device=observed.device)
 
     def question(o, t, free, count, rest, mean):
-        root, cov = self._roots(o, rest), rest @ rest.mT  # cov: (B, N·D, N·D)
+        root, cov = self._token_factors(o, rest), rest @ rest.mT  # cov: (B, N·D, N·D)
         # G: (B, j, n, D, D)
         half = (
             solve_triangular(root, cov.unflatten(1, (n, d)), upper=False).unflatten(3, (n, d)).transpose(2, 3)
@@ -182,7 +182,7 @@ def left_after(
         gone = o[:, None] | eye
         # (B, 1, n, D, D)
         own = cov.unflatten(1, (n, d)).unflatten(3, (n, d)).diagonal(dim1=1, dim2=3).movedim(3, 1)[:, None]
-        after = _cholesky(
+        after = checked_cholesky(
             torch.where(
                 gone[..., None, None], torch.eye(d, dtype=cov.dtype, device=cov.device), own - half.mT @ half
             )
@@ -194,4 +194,4 @@ def left_after(
             nats = nats + 0.5 * solve_triangular(after, moved, upper=False).square().sum((-2, -1))
         return (nats * (count[:, None] & ~gone)).sum(2).masked_fill(~free, math.inf)
 
-    return self._ask(question, observed, tokens if surprisal else None, candidates, counted)
+    return self._evaluate(question, observed, tokens if surprisal else None, candidates, counted)
