@@ -57,7 +57,8 @@ def conditional_information(
     "Mutual information of every pair of unseen tokens given the seen ones."
     if observed.ndim != 1:
         raise ValueError(
-            f"observed is bool of shape ({self.n_tokens},), not {tuple(observed.shape)}; give one set at a time"
+            f"observed is bool of shape ({self.n_tokens},), not {tuple(observed.shape)}; give "
+            "one set at a time"
         )
     unseen = (~observed).nonzero()[:, 0]
     m = len(unseen)

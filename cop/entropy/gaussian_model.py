@@ -49,10 +49,7 @@ def number_indices(
 # %% ../../nbs/1_question/05_gaussian.ipynb #de6fcbb4
 @register_estimator("gaussian")
 class GaussianTokens(ClosedForm):
-    """
-    Exact entropies and surprisals of jointly Gaussian tokens, in float64.
-    Entropies do not depend on values; surprisals do.
-    """
+    "Exact entropies (blind to values) and surprisals of jointly Gaussian tokens, in float64."
 
     def __init__(
         self,
@@ -148,11 +145,11 @@ def _sums_from(blocks: Tensor) -> Tensor:
     # (B, n, j, …) → (B, n, k, …), sums over j ≥ k
     return blocks.flip(2).cumsum(2).flip(2)
 
-
+# %% ../../nbs/1_question/05_gaussian.ipynb #f51aeb94
 @patch
 def _nats_along(self: GaussianTokens, order: Tensor, tokens: Tensor | None = None) -> Tensor:
     # (B, N) → (B, N, N) nats: [b, n, k] of token order[b, n] given the first k, 0 if it is seen
-    "Entropy of each token of an order given its first k tokens, for all k; its surprisal if tokens are given."
+    "Entropy of each token of an order given its first k, for all k; its surprisal if tokens are given."
     b, n, d = len(order), self.n_tokens, self.dim
     rows, factor = self._factor(order)
     blocks = factor.view(b, n, d, n, d).transpose(2, 3)  # L_nj: (B, n, j, D, D)
