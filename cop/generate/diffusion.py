@@ -337,8 +337,8 @@ def __call__(
     scale: float = 1.0,  # s of the guidance, ≥ 0
 ) -> Tensor:  # (R, C)
     "Sample one token for each z."
-    draws = len(self.coefficients) + 1
-    noise = torch.stack([noise_source((len(z), self.channels)) for _ in range(draws)])
+    calls = len(self.coefficients) + 1
+    noise = torch.stack([noise_source((len(z), self.channels)) for _ in range(calls)])
     z = torch.stack([z] if unconditional is None else [z, unconditional])
     number = lambda value: torch.tensor(float(value), device=z.device, dtype=noise.dtype)
     inputs = (z, noise, number(temperature), number(scale))

@@ -182,11 +182,8 @@ def steps(
 ) -> Iterator[tuple[Tensor, Tensor]]:  # latents (B, C, H, W), zero where masked; known (B, N) bool
     """Generate, and give the state after every step: latents, zero where masked, and the known tokens.
 
-    `order` is first patch first, one for all images or one each; None is random. It may be a policy: a
-    function of (tokens (B, N, C·p²), known (B, N) bool, count) that gives the (B, count) positions to
-    sample next. `known` is a pair of latents (B, C, H, W) and a bool mask of the tokens to keep, (N,) or
-    (B, N). `cfg_schedule` is "linear" (guidance grows with what is known) or "constant". `noise` is a
-    function of a shape. Raises ValueError on bad input."""
+    `order` is (B, N) or (N,), first patch first, a policy, or None for random. `known` is a pair of latents
+    and a mask of the tokens to keep. `noise` is a function of a shape. Raises ValueError on bad input."""
     _check_settings(order, cfg, cfg_schedule, temperature)
     labels = self._check_labels(labels)
     tokens, is_known = self._initial_tokens(known, len(labels))

@@ -81,7 +81,7 @@ class MAR(Pretrained):
         diffloss_w: int = 1024,  # its width
         num_sampling_steps: int | str = "100",  # diffusion steps of a sample, 2 … 1000
         diffusion_batch_mul: int = 4,  # timesteps that each token trains in a step
-        # sampled tokens are clipped to ±limit, > 0; None: not, as in the public models
+        # in sampling, predicted tokens are clipped to ±limit, > 0; None: not, as in the public models
         token_limit: float | None = None,
     ):
         super().__init__()
