@@ -64,7 +64,7 @@ def _is_new_version(old: Any, new: Any) -> bool:
     names = [getattr(x, "__qualname__", None) for x in (old, new)]
     return names[0] is not None and names[0] == names[1] and "<lambda>" not in names[0]
 
-# %% ../../nbs/6_appendix/46_registry.ipynb #ec855fe0
+# %% ../../nbs/6_appendix/46_registry.ipynb #0a0a5c78
 @patch
 def add(
     self: Registry,
