@@ -347,7 +347,7 @@ def _run_steps(run: _Run, batches: _StepBatches, progress: bool) -> int:
                 break
     return 0 if finished else reason
 
-
+# %% ../../nbs/6_appendix/54_training.ipynb #0f175587
 def _report_stop(run: _Run, reason: int):
     "Print where a run stopped and why; raise what a signal asks for."
     why = {
