@@ -28,9 +28,11 @@ class Registry:
         self.entries: dict[str, Any] = {}
 
     def load(self) -> None:
-        "Import the modules that register the entries of this package."
+        "Import the modules that register the entries of this package; what is registered already stays."
+        registered = dict(self.entries)
         while self.providers:
             import_module(self.providers.pop(0))
+        self.entries.update(registered)
 
     def __getitem__(self, name: str) -> Any:
         self.load()
@@ -64,7 +66,7 @@ def _is_new_version(old: Any, new: Any) -> bool:
     names = [getattr(x, "__qualname__", None) for x in (old, new)]
     return names[0] is not None and names[0] == names[1] and "<lambda>" not in names[0]
 
-# %% ../../nbs/6_appendix/46_registry.ipynb #0a0a5c78
+# %% ../../nbs/6_appendix/46_registry.ipynb #06537213
 @patch
 def add(
     self: Registry,
