@@ -69,7 +69,7 @@ def _stack(
 def check_indices(
     indices: Sequence[int] | Tensor,  # whole numbers in a row
 ) -> Tensor:  # (B,) int64
-    "Raise a ValueError unless these are positions in a set, such as for a mask."
+    "Raise a ValueError unless these are positions; a boolean mask is refused."
     indices = torch.as_tensor(indices)
     if len(indices) and (indices.dtype == torch.bool or indices.is_floating_point() or indices.ndim != 1):
         raise ValueError(
