@@ -37,18 +37,18 @@ def mean_interval(
     return Interval(float(x.mean()), float(x.mean()) - half, float(x.mean()) + half)
 
 # %% ../../nbs/6_appendix/49_statistics.ipynb #c0a7b03b
-def _check_pairs(name: str, arm: Mapping, control: str, reference: Mapping) -> None:
+def _check_pairs(name: str, variant: Mapping, control: str, reference: Mapping) -> None:
     "Raise a ValueError unless a variant has the budget and the seeds of the control."
-    budget, reference_budget = arm["budget"], reference["budget"]
+    budget, reference_budget = variant["budget"], reference["budget"]
     for k in sorted(reference_budget.keys() | budget.keys()):
         if budget.get(k) != reference_budget.get(k):
             raise ValueError(
                 f"{name} had {k} = {budget.get(k)!r}, {control} had {reference_budget.get(k)!r}: variants "
                 "of different budgets are not compared"
             )
-    if arm["values"].keys() != reference["values"].keys():
+    if variant["values"].keys() != reference["values"].keys():
         raise ValueError(
-            f"{name} has the seeds {', '.join(map(str, arm['values']))}, {control} has "
+            f"{name} has the seeds {', '.join(map(str, variant['values']))}, {control} has "
             f"{', '.join(map(str, reference['values']))}: differences are paired by seed"
         )
 
@@ -62,12 +62,12 @@ def paired_differences(
     "Paired differences to a control. Raises ValueError if a variant had another budget or other seeds."
     if control not in arms:
         raise ValueError(f"there is no variant {control!r}; there are {', '.join(arms)}")
-    for name, arm in arms.items():
-        _check_pairs(name, arm, control, arms[control])
+    for name, variant in arms.items():
+        _check_pairs(name, variant, control, arms[control])
     reference = arms[control]["values"]
     return {
-        name: mean_interval([arm["values"][seed] - reference[seed] for seed in reference], level)
-        for name, arm in arms.items()
+        name: mean_interval([variant["values"][seed] - reference[seed] for seed in reference], level)
+        for name, variant in arms.items()
         if name != control
     }
 
