@@ -473,12 +473,12 @@ def bench_ranked_vit(size, rounds, device, dtype):
 
     Each is measured alone, and before 22 % of the patches are classified.
     """
+    from typing import get_args
+
     from torchvision.io import decode_jpeg, encode_jpeg
 
     from cop.classify.ranked import RankedViT
     from cop.classify.sparse_vit import SparseViT
-    from typing import get_args
-
     from cop.learn.ranker import Ranker, Reading
 
     batch, rounds = (8, 1) if rounds < 3 else (64 if device == "cpu" else 256, 3)
@@ -508,8 +508,14 @@ def bench_ranked_vit(size, rounds, device, dtype):
         )
         assert apart < (0.2 if device == "cuda" else 1e-4), f"ranked in one call and in two differ by {apart}"
         ways = {
-            **{f"ranked by {m}, with 22% of the patches": partial(both[m], images, 0.22) for m in get_args(Reading)},
-            **{f"the ranker's order by {m} alone": partial(ranker.order, images, m) for m in get_args(Reading)},
+            **{
+                f"ranked by {m}, with 22% of the patches": partial(both[m], images, 0.22)
+                for m in get_args(Reading)
+            },
+            **{
+                f"the ranker's order by {m} alone": partial(ranker.order, images, m)
+                for m in get_args(Reading)
+            },
             "the ranker's pass alone": lambda: ranker(images),
         }
         stock, loaded, ranked, *times = best_times(

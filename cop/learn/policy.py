@@ -24,6 +24,7 @@ from ..entropy.estimator import Estimator, check_greedy, reveal_greedily
 from ..entropy.evaluation import sample_targets
 from ..entropy.masked import MixingTrunk, PrefixImages, sample_order
 from ..images.tokenizers import check_tokens
+from ..orders.registry import register_order
 
 # %% ../../nbs/5_beyond/43_policy.ipynb #3ca862b7
 class AcquisitionPolicy(Pretrained):
