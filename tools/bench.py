@@ -19,6 +19,7 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import networkx as nx
 import numpy as np

@@ -154,7 +154,7 @@ def residual_entropy(
 
     return self._curve(query, order, tokens, targets, lengths)
 
-
+# %% ../../nbs/5_beyond/36_mixture.ipynb #697030e5
 @patch
 def token_surprisal(
     self: MixtureTokens,

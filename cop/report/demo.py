@@ -117,9 +117,9 @@ def _write_ranker_page(out: Path, run: DemoRun, ranker: Ranker) -> None:
         duration=f"{seconds:.2f} seconds",
         each=f"{1000 * seconds / n_images:.1f} ms",
         parameters=f"{sum(p.numel() for p in ranker.parameters()):,}",
-        verdict=describe_gap(run.rows["ranker"]),
+        verdict=describe_gap(run.rows["ranker_coverage"]),
         graph=graph_picture(run, A, "a predicted graph drawn on an image"),
-        sheet=order_sheet(run, "ranker"),
+        sheet=order_sheet(run, "ranker_coverage"),
     )
     path = out / "ranker.html"
     with atomic_write(path) as f:
