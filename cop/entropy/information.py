@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .estimator import Estimator
 from ..orders.rankings import coverage_order, order_from_scores
+from ..orders.registry import register_order
 
 # %% ../../nbs/2_paper/10_information.ipynb #070b5cc2
 def _surprisal_falls(estimator: Estimator, tokens: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,6 +66,7 @@ def information_graph(
     return A.clamp(min=0)[None], entropy.clamp(min=0)[None]
 
 # %% ../../nbs/2_paper/10_information.ipynb #1ad28606
+@register_order("surprisal", needs=["model", "tokens"], model="estimator")
 def surprisal_order(
     estimator: Estimator,
     tokens: Tensor,  # (B, N, D)
@@ -74,6 +76,7 @@ def surprisal_order(
     return order_from_scores(estimator.conditional_surprisal(nothing, tokens))
 
 
+@register_order("pointwise", needs=["model", "tokens"], model="estimator", label="pointwise information")
 def pointwise_order(
     estimator: Estimator,
     tokens: Tensor,  # (B, N, D)
