@@ -474,8 +474,6 @@ def bench_ranked_vit(size, rounds, device, dtype):
 
     Each is measured alone, and before 22 % of the patches are classified.
     """
-    from typing import get_args
-
     from torchvision.io import decode_jpeg, encode_jpeg
 
     from cop.classify.ranked import RankedViT
