@@ -187,7 +187,7 @@ def checks(flags):
         "every_order": ["boot", "40"],
         "cmar": ["random_share", "0.2"],
         "cmar_pictures": ["cfg", "3.0"],
-        "cvit": ["label_images", "10"],
+        "cvit": ["supervised_images", "10"],
         "ranker": ["draws", "6"],
     }
     run += [
