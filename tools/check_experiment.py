@@ -1,20 +1,11 @@
 """Does a changed parameter reach an experiment?
 
-<<<<<<< HEAD
-A template that has lost its `parameters` tag runs with its defaults, and nothing else would show it.
-
-    python tools/check_experiment.py NAME KEY VALUE [FOLDER]      for example: order_worth seeds "[7]"
-
-Runs the template's `smoke` tier with that one parameter and the output folder changed, and looks for both
-in the executed notebook and in the result.json that it wrote.
-=======
 A template that lost its `parameters` tag runs with its defaults, and says nothing.
 
     python tools/check_experiment.py NAME KEY VALUE [FOLDER]      for example: order_worth seeds "[7]"
 
 Runs the template's `smoke` tier with that one parameter and the output folder changed, and looks for both in
 the executed notebook and in the result.json that it wrote.
->>>>>>> h7
 """
 
 import ast

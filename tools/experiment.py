@@ -1,19 +1,10 @@
-<<<<<<< HEAD
-"""Run one experiment: a notebook of nbs/experiments/ with the parameter file of a tier, through papermill.
-=======
 """Run one experiment: a notebook template of nbs/experiments/ with the parameter file of a tier.
->>>>>>> h7
 
     python tools/experiment.py NAME TIER [-p KEY VALUE]…      for example: order_worth smoke -p seed 1
 
 NAME.ipynb has one cell tagged `parameters`, and among them `out`, the folder for results relative to
-<<<<<<< HEAD
-nbs/experiments/. NAME.TIER.yaml changes some of them, and -p changes them once more (values are YAML). The
-executed notebook is written to `out` too, as NAME.TIER.ipynb.
-=======
 nbs/experiments/. NAME.TIER.yaml changes some of them, and -p changes them once more (values are YAML).
 Papermill executes the notebook, and writes it to `out` too, as NAME.TIER.ipynb.
->>>>>>> h7
 """
 
 import argparse
