@@ -7,9 +7,9 @@
 
 Every notebook of nbs/ runs in a process of its own, in its folder, against this checkout's cop. The processes
 are forked from one that has imported PyTorch and other packages, but not cop: importing them takes five
-seconds. The templates of nbs/experiments/ go through papermill. Further checks: is the library in sync with the notebooks, does the
-wheel work, is the code in style, and do imports run one way? The longest checks start first, so that the
-workers finish together: how long each takes is kept in runs/test_seconds.json.
+seconds. The templates of nbs/experiments/ go through papermill. Further checks: is the library in sync with
+the notebooks, does the wheel work, is the code in style, and do imports run one way? The longest checks start
+first, so that the workers finish together: how long each takes is kept in runs/test_seconds.json.
 """
 
 import argparse

@@ -9,6 +9,7 @@ __all__ = ['TokenPredictor', 'masked_attention', 'masked_block', 'check_plain', 
 import copy
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -228,7 +229,7 @@ def from_vit(
 def save_pretrained(
     self: DynamicViT,
     path: str | Path,  # folder to write
-    **how,  # passed to `Pretrained.save_pretrained`
+    **how: Any,  # passed to `Pretrained.save_pretrained`
 ) -> str | None:
     "As `Pretrained.save_pretrained`. Raises ValueError if the model was not made by name."
     if self._hub_mixin_config is None:

@@ -68,7 +68,8 @@ class Predictions:
         alike = self.top5.shape == self.confidence.shape == shape
         if len(shape) != 2 or shape[0] != len(self.keeps) or not alike:
             raise ValueError(
-                f"predictions are {tuple(shape)}, {tuple(self.top5.shape)} and {tuple(self.confidence.shape)}; "
+                f"predictions are {tuple(shape)}, {tuple(self.top5.shape)} and "
+                f"{tuple(self.confidence.shape)}; "
                 f"each must be ({len(self.keeps)} numbers of patches, images)"
             )
         if not shape[1]:

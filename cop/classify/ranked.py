@@ -41,8 +41,8 @@ class RankedViT(nn.Module):
 
     def __init__(
         self,
-        ranker: Ranker,
-        vit: SparseViT,
+        ranker: Ranker,  # that orders the patches
+        vit: SparseViT,  # that sees the first of them
         reading: Reading = "score",  # how its order is read, as in `Ranker.order`
     ):
         super().__init__()
@@ -64,7 +64,7 @@ class RankedViT(nn.Module):
         "Rank, choose, classify. Raises ValueError if images do not fit, or nothing would be kept."
         if images.dtype != torch.uint8:
             raise ValueError(
-                f"images are {images.dtype}; ranker and classifier take floats of different ranges, so pass uint8"
+                f"images are {images.dtype}; ranker and classifier take different floats: pass uint8"
             )
         if keep is None:
             return self.vit(images)
@@ -107,6 +107,13 @@ def exchanges(
     return gone, come, sets.byte().argsort(dim=2, descending=True, stable=True)
 
 # %% ../../nbs/5_beyond/44_ranked.ipynb #84e0a7c1
+def _check_exchanges(pairs: int, temperature: float) -> None:
+    if pairs < 1 or temperature <= 0:
+        raise ValueError(
+            f"pairs is {pairs} and temperature {temperature}; pairs is at least 1, temperature above 0"
+        )
+
+
 def _start_from(order: Tensor, n_tokens: int) -> tuple[str, dict]:
     "What tells an order from others, and a ranker's start that gives it: equal edges move no patch."
     if len(order) != n_tokens:
@@ -136,12 +143,9 @@ def label_objective(
     order: Tensor | None = None,
     seed: int = 0,  # of K
 ) -> Objective:
-    "To put first what the label needs. Raises ValueError if images lack labels, or an order has other patches."
+    "To put first what the label needs. Raises ValueError if labels are missing, or patches differ."
     images.check_labels(vit.classes)
-    if pairs < 1 or temperature <= 0:
-        raise ValueError(
-            f"pairs is {pairs} and temperature {temperature}; pairs is at least 1, temperature above 0"
-        )
+    _check_exchanges(pairs, temperature)
     teacher = copy.deepcopy(vit).eval().requires_grad_(False)
     settings, start = {"pairs": pairs, "temperature": temperature, "seed": seed}, {}
     if order is not None:

@@ -7,6 +7,7 @@ __all__ = ['kept_tokens', 'keep_count', 'SparseViT']
 
 # %% ../../nbs/4_classification/26_sparse_vit.ipynb #7b9ccc52
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -180,7 +181,7 @@ class SparseViT(Pretrained):
 def save_pretrained(
     self: SparseViT,
     path: str | Path,  # folder to write
-    **how,  # passed to `Pretrained.save_pretrained`
+    **how: Any,  # passed to `Pretrained.save_pretrained`
 ) -> str | None:
     "As `Pretrained.save_pretrained`. Raises ValueError if the model was not made by name."
     if self._hub_mixin_config is None:

@@ -168,7 +168,7 @@ def cop_eval_vit(
     precision: str = "no",  # no (float32) or bf16 (autocast to bfloat16)
     device: str | None = None,  # cpu, cuda, mps (default: cuda if there is one, else cpu)
     seed: int = 0,  # of random orders
-):
+) -> None:
     "Evaluate a classifier at every number of patches along an order; print and write accuracy and MACs."
     if precision not in ("no", "bf16"):
         raise ValueError(f"precision is {precision!r}; it must be 'no' or 'bf16'")

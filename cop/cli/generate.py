@@ -114,7 +114,7 @@ def cop_train_mar(
     checkpoint_every: int = 250,  # steps a checkpoint
     max_minutes: float = 0.0,  # stop at a checkpoint after this time; 0: no limit
     resume: bool = True,  # with --no-resume, refuse to go on with a run that out holds
-):
+) -> None:
     "Train a masked autoregressive model. Interrupt it at any time; the same command goes on."
     images = training_images(source, split, root, download, image_size, skip_errors)
     model = _mar_fields(locals())
@@ -183,7 +183,7 @@ def cop_train_cmar(
     checkpoint_every: int = 100,  # steps a checkpoint
     max_minutes: float = 0.0,  # stop at a checkpoint after this time; 0: no limit
     resume: bool = True,  # with --no-resume, refuse to go on with a run that out holds
-):
+) -> None:
     "Fine-tune a generator along orders. Interrupt it at any time; the same command goes on."
     net, tokenizer, _ = load_generator(model, size, vae)
     mode = "L" if tokenizer.channels == 1 else "RGB"
@@ -303,12 +303,12 @@ def cop_sample(
     seed: int = 0,  # of every random draw
     size: str = "mar_base",  # of the public checkpoint: mar_base, mar_large, mar_huge
     vae: str | None = None,  # file of the public checkpoint's autoencoder, kl16.ckpt
-):
+) -> None:
     "Sample images along an order. Interrupt it at any time; the same command makes what is missing."
     _check_sampling(batch, count, precision)
     net, tokenizer, digest = load_generator(model, size, vae)
     out, classes, state = Path(out), _classes(labels, net.class_num), processes()
-    net._check_labels(torch.tensor(classes))
+    net.check_labels(torch.tensor(classes))
     along = command_source(order, tuple(tokenizer.grid), {"policy": policy}, tokenizer=tokenizer)
     if along.kind == "image":
         along.for_labels(torch.tensor(classes), torch.zeros(len(classes)))  # says why it cannot be
@@ -378,7 +378,7 @@ def cop_evaluate(
     boot: int = 200,  # bootstrap samples of the interval
     batch: int = 64,  # images that the extractor sees at once
     device: str | None = None,  # cpu, cuda, mps (default: cuda if there is one, else cpu)
-):
+) -> None:
     "Compare generated images with real ones; print the measures, and write them to measures.json."
     features = load_extractor(extractor)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")

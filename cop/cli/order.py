@@ -69,7 +69,7 @@ def cop_train_comae(
     checkpoint_every: int = 200,  # steps a checkpoint
     max_minutes: float = 0.0,  # stop at a checkpoint after this time; 0: no limit
     resume: bool = True,  # with --no-resume, refuse to go on with a run that out holds
-):
+) -> None:
     "Train a Collapse Masked Autoencoder. Interrupt it at any time; the same command goes on."
     images = training_images(source, split, root, download, image_size, skip_errors)
     fitted = fit_tokenizer(images, tokenizer, patch_size, components)
@@ -171,7 +171,7 @@ def cop_order(
     sheet: int = 12,  # images on the contact sheet; 0: no sheet
     device: str | None = None,  # cpu, cuda, mps (default: cuda if there is one, else cpu)
     seed: int = 0,  # of random orders
-):
+) -> None:
     "Order the patches of images. Interrupt it at any time; the same command goes on."
     order = order or ("ranker" if ranker else "pagerank")
     _check_numbers(sheet, batch=batch, shard_size=shard_size, limit=limit, chunk=chunk)
@@ -210,7 +210,7 @@ def cop_demo(
     images: int = 100,  # held-out images to order, 10 … 2,000
     seed: int = 0,  # of training and of the random orders
     fresh: bool = False,  # remove the demo that out holds, and start anew
-):
+) -> None:
     "Train a small CoMAE on the embedded images, order held-out ones, and compare the orders on a page."
     summary = run_demo(out, minutes, steps, images, seed, fresh)
     page = f"report: {Path(out) / 'report.html'}"

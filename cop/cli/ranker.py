@@ -222,7 +222,7 @@ def cop_train_ranker(
     checkpoint_every: int = 200,  # steps a checkpoint
     max_minutes: float = 0.0,  # stop at a checkpoint after this time; 0: no limit
     resume: bool = True,  # with --no-resume, refuse to go on with a run that out holds
-):
+) -> None:
     "Train a ranker. Interrupt it at any time; the same command goes on."
     training = training_config(locals())
     ranking = _check_objective(objective, comae, vit, start, ranking)

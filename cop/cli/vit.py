@@ -185,7 +185,7 @@ def cop_train_vit(
     checkpoint_every: int = 200,  # steps a checkpoint
     max_minutes: float = 0.0,  # stop at a checkpoint after this time; 0: no limit
     resume: bool = True,  # with --no-resume, refuse to go on with a run that out holds
-):
+) -> None:
     "Train a vision transformer along orders. Interrupt it at any time; the same command goes on."
     _check_all_or_order(order, trivial, positions_only)
     mode = "L" if grey else "RGB"

@@ -7,6 +7,8 @@ __all__ = ['document', 'parameter_lines']
 
 # %% ../../nbs/6_appendix/68_help.ipynb #29975b2f
 import inspect
+import re
+from dataclasses import is_dataclass
 from typing import Any
 
 from fastcore.docments import docments
@@ -16,9 +18,10 @@ def document(
     found: Any,  # a function or a class; anything else is left alone
 ) -> Any:  # the same, with its parameters in its documentation
     "Add the parameters, with their comments, to the documentation of a function or a class."
-    if not (inspect.isfunction(found) or inspect.isclass(found)) or getattr(found, "_documented", False):
+    if not (inspect.isfunction(found) or inspect.isclass(found)) or "_documented" in vars(found):
         return found
-    lines = parameter_lines(found.__init__ if inspect.isclass(found) else found)
+    made_by_hand = inspect.isclass(found) and not is_dataclass(found)
+    lines = parameter_lines(found.__init__ if made_by_hand else found)
     if lines:
         found.__doc__ = "\n".join([inspect.getdoc(found) or "", "", "Parameters", *lines])
         found._documented = True
@@ -39,8 +42,14 @@ def parameter_lines(
             continue
         kind = getattr(p.anno, "__name__", str(p.anno)) if p.anno is not inspect.Parameter.empty else ""
         default = "" if p.default is inspect.Parameter.empty else f" = {p.default!r}"
-        text = " ".join((p.docment or "").split())
+        text = " ".join((p.docment or _comment_of_rest(function, name)).split())
         lines.append(
             f"    {'returns' if name == 'return' else name}: {kind}{default}" + f"  –  {text}" * bool(text)
         )
     return lines
+
+
+def _comment_of_rest(function: Any, name: str) -> str:
+    "The comment beside *args or **kwargs, which `docments` does not read."
+    found = re.search(rf"^\s*\*+{name}\b[^#\n]*#\s*(.*)$", inspect.getsource(function), re.M)
+    return found[1] if found else ""

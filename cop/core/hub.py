@@ -10,6 +10,7 @@ import inspect
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -136,7 +137,7 @@ class Pretrained(nn.Module, PyTorchModelHubMixin):
         path: str | Path,  # folder to write
         *,
         config: dict | None = None,  # passed by `push_to_hub`; not used
-        **push,  # with push_to_hub=True, passed to it
+        **push: Any,  # with push_to_hub=True, passed to it
     ) -> str | None:  # the address of the repository, with push_to_hub=True
         "Write `config.json` and `model.safetensors`, each under a temporary name first."
         path = Path(path)

@@ -195,7 +195,7 @@ class _MetricsLog:
 
 # %% ../../nbs/6_appendix/54_training.ipynb #39dc21e3
 @patch
-def add(self: _MetricsLog, numbers: dict[str, float]):
+def add(self: _MetricsLog, numbers: dict[str, float]) -> None:
     "Take the numbers of the step just done; write their means when a line is due."
     step, window = self.state.step, self.state.window
     for k, v in numbers.items():

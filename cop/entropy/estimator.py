@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 import torch
 from fastcore.basics import patch
@@ -256,7 +256,7 @@ class Ensemble(Estimator):
     def conditional_surprisal(self, observed: Tensor, tokens: Tensor) -> Tensor:
         return self._mean(lambda m: m.conditional_surprisal(observed, tokens))  # (B, N) nats
 
-    def left_after(self, *args, **kwargs) -> Tensor:
+    def left_after(self, *args: Any, **kwargs: Any) -> Tensor:
         return self._mean(lambda m: m.left_after(*args, **kwargs))  # (B, N) nats
 
     def tensors(self) -> list[Tensor]:

@@ -9,6 +9,7 @@ __all__ = ['PositionwiseLinear', 'MixingBlock', 'MixingTrunk', 'MaskedMixer', 'P
 # %% ../../nbs/5_beyond/37_masked.ipynb #6dfa5f4a
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import PartialState
@@ -287,7 +288,7 @@ def fit(
     augment: Callable | None = None,  # (sample, key) → sample, as in `train`
     progress: bool = True,  # show a bar
     resume: bool = True,  # go on from the newest checkpoint in `out`
-    **fields,  # of the constructor, such as components=, codes=, width=
+    **fields: Any,  # of the constructor, such as components=, codes=, width=
 ) -> MaskedMixer:  # in evaluation mode
     "Train an estimator; saves it under `out`/model. Raises ValueError on bad input, and what `train` raises."
     training = training or TrainingConfig()

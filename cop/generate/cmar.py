@@ -58,7 +58,7 @@ def train_cmar(
 ) -> MAR:  # in evaluation mode, with the averaged weights if the training keeps them
     "Fine-tune a MAR along orders; saves it under `out`. Raises ValueError if something does not fit."
     _check_tokenizer(mar, tokenizer)
-    mar._check_labels(images.labels)
+    mar.check_labels(images.labels)
     orders = order_source(orders, mar.grid)
     orders.check(images, mar.n_tokens)
     key = {

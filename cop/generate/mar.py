@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from accelerate import PartialState
@@ -185,7 +185,7 @@ def steps(
     `order` is (B, N) or (N,), first patch first, a policy, or None for random. `known` is a pair of latents
     and a mask of the tokens to keep. `noise` is a function of a shape. Raises ValueError on bad input."""
     _check_settings(order, cfg, cfg_schedule, temperature)
-    labels = self._check_labels(labels)
+    labels = self.check_labels(labels)
     tokens, is_known = self._initial_tokens(known, len(labels))
     n_known = int(is_known[0].sum())
     schedule = masked_after(self.n_tokens - n_known, num_iter)
@@ -216,7 +216,7 @@ def sample(
     order: Tensor | Callable | None = None,  # (B, N) or (N,), or a policy, as in `steps`; None: random
     num_iter: int = 64,  # steps, 1 … tokens to sample
     progress: bool = False,  # show a bar
-    **settings,  # cfg, cfg_schedule, temperature, known, noise of `steps`
+    **settings: Any,  # cfg, cfg_schedule, temperature, known, noise of `steps`
 ) -> Tensor:  # latents (B, C, H, W)
     "Generate images along an order. Raises ValueError on bad input."
     states = self.steps(labels, order, num_iter, **settings)
@@ -256,7 +256,7 @@ def training_tokens(
 
 # %% ../../nbs/3_generation/20_mar.ipynb #05466aed
 @patch
-def forward(self: MAR, *inputs) -> Tensor:  # a scalar
+def forward(self: MAR, *inputs: Any) -> Tensor:  # a scalar
     "The inputs and the value of `MAR.loss`."
     return self.loss(*inputs)
 
@@ -353,7 +353,7 @@ def from_public_checkpoint(
     size: Literal["mar_base", "mar_large", "mar_huge"],  # one of `MAR_SIZES`
     path: str | Path,  # `checkpoint-last.pth` of the public release
     ema: bool = True,  # the averaged weights? False: the last ones
-    **fields,  # of the constructor, such as num_sampling_steps
+    **fields: Any,  # of the constructor, such as num_sampling_steps
 ) -> MAR:  # in evaluation mode
     """Load a checkpoint of the public code.
 

@@ -292,7 +292,7 @@ def conditions(
 
 
 @patch
-def _check_labels(self: MAR, labels: Tensor, batch: int | None = None) -> Tensor:
+def check_labels(self: MAR, labels: Tensor, batch: int | None = None) -> Tensor:
     if labels.ndim != 1 or labels.is_floating_point() or len(labels) != (batch or len(labels)):
         raise ValueError(
             f"labels are whole numbers, one an image, not {labels.dtype} of shape {tuple(labels.shape)}"
@@ -324,7 +324,7 @@ def loss(
     Raises ValueError on labels, latents or an order that do not fit."""
     tokens = self.patchify(latents)
     b, n, device = len(latents), self.n_tokens, latents.device
-    self._check_labels(labels, b)
+    self.check_labels(labels, b)
     order = torch.rand(b, n, device=device).argsort(1) if order is None else check_order(order, n)
     if mask_ratio is None:
         mask_ratio = sample_mask_ratio(torch.rand(()).item(), self.mask_ratio_min)

@@ -8,6 +8,7 @@ __all__ = ['AcquisitionPolicy', 'one_step_drops', 'policy_loss', 'policy_order']
 # %% ../../nbs/5_beyond/43_policy.ipynb #ddf42cde
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import PartialState
@@ -160,7 +161,7 @@ def fit(
     target_share: float = 0.25,  # fraction of the tokens held out, in half of the samples, > 0
     candidates: int = 4,  # tokens tried for each set, 1 … N without those held out
     progress: bool = True,  # show a bar
-    **fields,  # of `AcquisitionPolicy`: width, depth
+    **fields: Any,  # of `AcquisitionPolicy`: width, depth
 ) -> AcquisitionPolicy:  # in evaluation mode
     "Train a policy, or go on; saves it under `out`/model. Raises ValueError on bad input."
     _check_fit(tokens, teacher, noise, target_share, candidates)

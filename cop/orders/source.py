@@ -109,7 +109,13 @@ class RandomOrder(OrderSource):
     ):
         self.n_tokens, self.seed = n_tokens, seed
 
-    def __call__(self, images, index=None, flip=None, box=None) -> Tensor:  # as every source
+    def __call__(
+        self,
+        images: Tensor,
+        index: Tensor | None = None,
+        flip: Tensor | None = None,
+        box: Tensor | None = None,
+    ) -> Tensor:  # as every source
         index = torch.arange(len(images)) if index is None else index.cpu()
         return random_order(index, self.n_tokens, self.seed).to(images.device)
 
@@ -133,7 +139,13 @@ class FixedOrder(OrderSource):
         self.order, self.name = check_order(order[None])[0], name
         self.key, self.n_tokens = fingerprint(self.order[None]), len(order)
 
-    def __call__(self, images, index=None, flip=None, box=None) -> Tensor:  # as every source
+    def __call__(
+        self,
+        images: Tensor,
+        index: Tensor | None = None,
+        flip: Tensor | None = None,
+        box: Tensor | None = None,
+    ) -> Tensor:  # as every source
         return self.order.expand(len(images), -1).to(images.device)
 
     def for_labels(self, labels: Tensor, numbers: Tensor, seed: int = 0) -> Tensor:
@@ -164,7 +176,13 @@ class StoredOrder(OrderSource):
         "The orders of all images."
         return self.store.orders() if self.store else self.table
 
-    def __call__(self, images, index=None, flip=None, box=None) -> Tensor:  # as every source
+    def __call__(
+        self,
+        images: Tensor,
+        index: Tensor | None = None,
+        flip: Tensor | None = None,
+        box: Tensor | None = None,
+    ) -> Tensor:  # as every source
         if index is None:
             raise ValueError("orders come from a store: pass index=, the images' positions in their set")
         if len(index) != len(images):
@@ -223,7 +241,13 @@ class ComputedOrder(OrderSource):
         self.make, self.name, self.kind = make, name, kind
         self.key, self.live, self.model = key or name, live, model
 
-    def __call__(self, images, index=None, flip=None, box=None) -> Tensor:  # as every source
+    def __call__(
+        self,
+        images: Tensor,
+        index: Tensor | None = None,
+        flip: Tensor | None = None,
+        box: Tensor | None = None,
+    ) -> Tensor:  # as every source
         order = check_order(self.make(images))
         if len(order) != len(images):
             raise ValueError(
@@ -264,7 +288,13 @@ class PriorOrder(OrderSource):
         self.prior, self.name = prior, name
         self.key, self.n_tokens = fingerprint(prior.orders, prior.labels), prior.orders.shape[1]
 
-    def __call__(self, images, index=None, flip=None, box=None) -> Tensor:
+    def __call__(
+        self,
+        images: Tensor,
+        index: Tensor | None = None,
+        flip: Tensor | None = None,
+        box: Tensor | None = None,
+    ) -> Tensor:
         raise ValueError(
             "a class prior has orders for images that are to be made, not for images that are there"
         )
@@ -280,8 +310,7 @@ def order_source(
     images: ImageSet | None = None,  # training images, for fixed orders that are chosen on them
     folder: str | Path | None = None,  # where such an order is kept, as a .json file of its name
     seed: int = 0,  # of random orders
-    # what orders need, by option: a model, or (model, tokenizer); or graph=, images → (B, N, N)
-    **given: Any,
+    **given: Any,  # by option: a model, or (model, tokenizer); or graph=, images → (B, N, N)
 ) -> OrderSource:
     """What names an order, as a source.
 

@@ -127,7 +127,8 @@ def headline(
     "What happened, in words that fit the verdicts."
     same = verdict(rows["pagerank"]) == verdict(rows["coverage"])
     return (
-        f"<b>PageRank</b>, the order of the paper, {describe_gap(rows['pagerank'])}, {'and' if same else 'while'} "
+        f"<b>PageRank</b>, the order of the paper, {describe_gap(rows['pagerank'])}, "
+        f"{'and' if same else 'while'} "
         f"<b>coverage</b>, on the very same graph, {describe_gap(rows['coverage'])}."
     )
 
