@@ -8,7 +8,7 @@ TIER ?= smoke
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench gpu lab experiment export clean
+.PHONY: help setup demo test style bench gpu lab experiment export hooks clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -33,8 +33,11 @@ endif
 demo: setup ## train a small model for a few minutes, order held-out images, write runs/demo/report.html
 	@$(BIN)cop_demo $(ARGS)
 
-test: setup ## prove the library: notebooks, an experiment, sync, wheel; the last line counts what passed
+test: setup ## prove the library: notebooks, experiments, sync, wheel, style; the last line counts what passed
 	@$(PY) tools/run_tests.py $(ARGS)
+
+style: setup ## check style alone: ruff, long lines, cells and modules, type hints; seconds
+	@$(PY) tools/check_style.py $(ARGS)
 
 bench: setup ## measure speed-ups against plain implementations, write runs/bench.json
 	@$(PY) tools/bench.py $(ARGS)
@@ -52,10 +55,16 @@ experiment: setup ## run one experiment: make experiment NAME=order_worth TIER=s
 	@$(if $(NAME),,echo "which one? make experiment NAME=… TIER=smoke; there are:"; ls nbs/experiments | sed -n 's/\.ipynb$$//p'; exit 1)
 	@$(PY) tools/experiment.py $(NAME) $(TIER) $(ARGS)
 
-export: setup ## write cop/ anew from the notebooks, and strip changing metadata from them
+export: setup ## sort imports, format, write cop/ and README's contents from the notebooks, strip metadata
+	@$(PY) -m ruff check --quiet --select I,E401 --fix nbs tools
+	@$(PY) -m ruff format --quiet nbs tools
 	@$(PY) -c "from nbdev.doclinks import nbdev_export; nbdev_export(procs=[])"
 	@$(PY) -c "from nbdev.clean import nbdev_clean; nbdev_clean(clear_all=False)"
+	@$(PY) tools/contents.py --write
+
+hooks: setup ## have git check style and sync before every commit (it needs the active environment)
+	@$(PY) -m pre_commit install
 
 clean: ## remove caches and build folders; the environment, runs/ and data/ stay
-	@rm -rf build dist *.egg-info
+	@rm -rf build dist *.egg-info .ruff_cache
 	@find . -path "./$(VENV)" -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +

@@ -2,20 +2,24 @@
 
     python tools/bench.py [--out runs/bench.json] [--quick] [--threads N]
 
-Each line is a ratio of two times measured in turn in this run, each the best of several (MAR-B: one call each); results are compared.
-With a GPU, dependencies, MAR-B, ViTs and ranked ViTs are measured there too. Writes everything, with hardware and versions, as JSON.
+Each line is a ratio of two times measured in turn in this run, each the best of several (MAR-B: one call
+each); results are compared. With a GPU, dependencies, MAR-B, ViTs and ranked ViTs are measured there too.
+Writes everything, with hardware and versions, as JSON.
 """
 
 import argparse
+import ast
 import json
 import os
 import platform
+import re
 import resource
 import sys
 import tempfile
 import time
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import networkx as nx
 import numpy as np
@@ -25,7 +29,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def best_times(functions, rounds, device="cpu", seconds=15):
-    "Seconds of each function: the best of up to `rounds` calls, taken in turn after one to warm up, at least two and no more than fit the time."
+    """Seconds of each function: the best of up to `rounds` calls.
+
+    The functions are called in turn, once to warm up, then at least twice, and until `seconds` have passed.
+    """
     times, begin = [[] for _ in functions], time.perf_counter()
     for n in range(rounds + 1):
         for f, t in zip(functions, times):
@@ -47,7 +54,7 @@ def graphs(batch, n):
 
 
 def bench_pagerank(rounds, batch=256, n=64):
-    "Batched PageRank against networkx, one graph after another, at the tolerance that networkx needs to agree."
+    "Batched PageRank against networkx, graph by graph, at the tolerance that networkx needs to agree."
     from cop.orders.graph import pagerank
 
     A = graphs(batch, n)
@@ -108,7 +115,7 @@ def bench_coverage(rounds, batch=256, n=64):
         ("vectorised over candidates", vector_coverage),
         ("one candidate at a time", greedy_coverage),
     ):
-        loop = lambda: np.array([plain(m) for m in M.numpy()])
+        loop = lambda plain=plain: np.array([plain(m) for m in M.numpy()])
         np.testing.assert_array_equal(ours().numpy(), loop())
         slow, fast = best_times([loop, ours], rounds)
         found.append(
@@ -123,7 +130,10 @@ def bench_coverage(rounds, batch=256, n=64):
 
 
 def bench_dependencies(rounds, device="cpu"):
-    "All targets at once against the loop over targets that CoMAE's definition reads like, for each of which the images are one batch."
+    """Dependencies of all targets at once against a loop over targets, as in CoMAE's definition.
+
+    The loop takes all images of a target as one batch.
+    """
     from cop.learn.comae import CoMAE
 
     torch.manual_seed(0)
@@ -140,18 +150,18 @@ def bench_dependencies(rounds, device="cpu"):
             device
         )
 
-        def loop():
+        def loop(tokens=tokens):
             with torch.inference_mode():
                 return torch.cat(
                     [
-                        model.select(tokens, torch.full((images, 1), n, device=device))
+                        model.select(tokens, torch.full((len(tokens), 1), n, device=device))
                         for n in range(model.n_tokens)
                     ],
                     dim=1,
                 )
 
         torch.testing.assert_close(model.dependencies(tokens), loop(), atol=1e-5, rtol=0)
-        slow, fast = best_times([loop, lambda: model.dependencies(tokens)], 4 * rounds, device)
+        slow, fast = best_times([loop, partial(model.dependencies, tokens)], 4 * rounds, device)
         found.append(
             dict(
                 name=(
@@ -167,21 +177,26 @@ def bench_dependencies(rounds, device="cpu"):
 
 
 def plain_sample():
-    "The loop of nbs/3_generation/19_mar_model.ipynb that saves nothing; it is defined there only."
-    cells = [
-        "".join(c["source"])
-        for c in json.loads((ROOT / "nbs" / "19_mar_model.ipynb").read_text(encoding="utf-8"))["cells"]
-    ]
-    (code,) = (c for c in cells if "def plain_sample" in c)
-    import cop.mar
+    "The plain sampling loop. Only a test defines it, in the notebook of cop.generate.mar."
+    import cop.generate.mar
 
-    names = {**vars(cop.mar)}
-    exec(code.split("\ndef normal(")[0], names)
+    (text,) = (
+        t for p in (ROOT / "nbs").rglob("*.ipynb") if "def plain_sample(" in (t := p.read_text("utf-8"))
+    )
+    cells = ["".join(c["source"]) for c in json.loads(text)["cells"]]
+    nodes = [n for c in cells if re.search("^def plain_", c, re.M) for n in ast.parse(c).body]
+    imports = [n for n in nodes if isinstance(n, ast.Import | ast.ImportFrom)]
+    loops = [n for n in nodes if getattr(n, "name", "").startswith("plain_")]
+    names = {**vars(cop.generate.mar)}
+    exec(compile(ast.Module(imports + loops, []), "plain_sample", "exec"), names)
     return names["plain_sample"]
 
 
 def mar_flops(m, images, num_iter, halves):
-    "Floating-point operations of the matrix products of a generation in `num_iter` steps, with `halves` 2 under guidance."
+    """Floating-point operations of the matrix products of a generation in `num_iter` steps.
+
+    `halves` is 2 under guidance, else 1.
+    """
     from cop.generate.mar import masked_after
 
     total, n, buffer, done = 0, m.n_tokens, m.buffer_size, 0
@@ -243,20 +258,21 @@ def bench_mar(rounds, device="cpu"):
             return lambda shape: torch.randn(shape, generator=g, device=device)
 
         for cfg in (1.0, 3.0):
-            warm = lambda: m.sample(labels, order, num_iter, cfg=cfg)
+            sample = partial(m.sample, labels, order, num_iter, cfg=cfg)
             limit = 2 * 4096**3 / min(timed(lambda: A @ A)[0] for _ in range(3))
-            ours, out = timed(lambda: m.sample(labels, order, num_iter, cfg=cfg, noise=normal()), warm)
+            ours, out = timed(lambda sample=sample: sample(noise=normal()), sample)
             memory = (
                 torch.cuda.max_memory_allocated()
                 if device == "cuda"
                 else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
                 * (1 if sys.platform == "darwin" else 1024)
             )
-            slow, want = timed(lambda: plain(m, labels, order, num_iter, cfg, noise=normal()))
+            reference = partial(plain, m, labels, order, num_iter, cfg)
+            slow, want = timed(lambda reference=reference: reference(noise=normal()))
             difference = ((out - want).norm() / want.norm()).item()
             assert difference < 1e-5, f"the two samplers differ by {difference}"
             m.bfloat16()
-            half, out = timed(lambda: m.sample(labels, order, num_iter, cfg=cfg, noise=normal()), warm)
+            half, out = timed(lambda sample=sample: sample(noise=normal()), sample)
             assert out.isfinite().all()
             m.float()
             flops = mar_flops(m, images, num_iter, 1 + (cfg != 1))
@@ -303,7 +319,10 @@ def vit_memory(model, x, order, keep):
 
 
 def bench_vit(rounds, device="cpu"):
-    "A timm ViT at 224 pixels that looks at a share of its patches against the stock model: forward, and a training step; rankers beside it."
+    """A timm ViT at 224 pixels that looks at a share of its patches against the stock model.
+
+    Measures a forward pass and a training step, and the rankers beside them.
+    """
     from cop.classify.sparse_vit import SparseViT
 
     found, batch, dtype = (
@@ -326,7 +345,7 @@ def bench_vit(rounds, device="cpu"):
             )
             keeps = (1.0, 0.5, 0.22, 0.1)
             stock, *times = best_times(
-                [lambda: model(x), *(partial(model, x, order, k) for k in keeps)], rounds, device, 60
+                [partial(model, x), *(partial(model, x, order, k) for k in keeps)], rounds, device, 60
             )
             memory = {k: vit_memory(model, x, order, k) for k in keeps}
         for k, t in zip(keeps, times):
@@ -347,20 +366,15 @@ def bench_vit(rounds, device="cpu"):
         model.train()
         labels = torch.arange(batch, device=device)
 
-        def step(k):
+        def step(k, model=model, x=x, order=order, labels=labels):
             torch.nn.functional.cross_entropy(
                 (model(x) if k is None else model(x, order, k)).float(), labels
             ).backward()
             model.zero_grad()
 
-        for k, t in zip(
-            keeps,
-            (
-                all_times := best_times(
-                    [partial(step, k) for k in (None, *keeps)], max(1, rounds // 2), device, 90
-                )
-            )[1:],
-        ):
+        steps = [partial(step, k) for k in (None, *keeps)]
+        stock_step, *times = best_times(steps, max(1, rounds // 2), device, 90)
+        for k, t in zip(keeps, times):
             found.append(
                 dict(
                     name=(
@@ -368,7 +382,7 @@ def bench_vit(rounds, device="cpu"):
                         "of "
                         "the patches against the stock model"
                     ),
-                    plain=all_times[0],
+                    plain=stock_step,
                     ours=t,
                     goal=0.0,
                     images_per_second=batch / t,
@@ -378,7 +392,11 @@ def bench_vit(rounds, device="cpu"):
 
 
 def bench_rankers(rounds, device, dtype):
-    "What an order costs beside the stock ViT-B/16 at the same 256 pixels: the paper's path (KL-16, then CoMAE's encoder once for each of 256 patches), attention, patch variance."
+    """What an order costs beside the stock ViT-B/16 at the same 256 pixels.
+
+    Measured are the paper's path (KL-16, then CoMAE's encoder once for each of 256 patches), attention, and
+    patch variance.
+    """
     from cop.classify.orders import attention_order
     from cop.classify.sparse_vit import SparseViT
     from cop.images.kl16 import KL16
@@ -417,7 +435,10 @@ def bench_rankers(rounds, device, dtype):
 
 
 def bench_ranked(rounds, device="cpu"):
-    "A ranker and 22 % of a ViT-B/16 against the stock model, at 224 and at 256 pixels; the ranker against CoMAE at 256."
+    """A ranker and 22 % of a ViT-B/16 against the stock model, at 224 and at 256 pixels.
+
+    At 256 pixels the ranker is measured against CoMAE too.
+    """
     from cop.images.kl16 import KL16
     from cop.learn.comae import CoMAE
     from cop.learn.ranker import Ranker
@@ -449,12 +470,15 @@ def bench_ranked(rounds, device="cpu"):
 
 
 def bench_ranked_vit(size, rounds, device, dtype):
-    "Pixels in, label out: what ranking, decoding its order and decoding JPEGs cost, alone and before 22 % of the patches are classified."
+    """From pixels to a label: what ranking, sorting and decoding JPEGs cost.
+
+    Each is measured alone, and before 22 % of the patches are classified.
+    """
     from torchvision.io import decode_jpeg, encode_jpeg
 
     from cop.classify.ranked import RankedViT
     from cop.classify.sparse_vit import SparseViT
-    from cop.learn.ranker import RANKINGS, Ranker
+    from cop.learn.ranker import Ranker, Reading
 
     batch, rounds = (8, 1) if rounds < 3 else (64 if device == "cpu" else 256, 3)
     torch.manual_seed(0)
@@ -473,7 +497,7 @@ def bench_ranked_vit(size, rounds, device, dtype):
     )
     files, images = [encode_jpeg(x) for x in noise], noise.to(device)
     decode = lambda: torch.stack([decode_jpeg(f) for f in files]).to(device)
-    both = {m: RankedViT(ranker, vit, m) for m in RANKINGS}
+    both = {m: RankedViT(ranker, vit, m) for m in get_args(Reading)}
     with torch.inference_mode():
         apart = (
             (both["score"](images[:2], 0.22) - vit(images[:2], ranker.order(images[:2]), 0.22))
@@ -483,8 +507,14 @@ def bench_ranked_vit(size, rounds, device, dtype):
         )
         assert apart < (0.2 if device == "cuda" else 1e-4), f"ranked in one call and in two differ by {apart}"
         ways = {
-            **{f"ranked by {m}, with 22% of the patches": partial(both[m], images, 0.22) for m in RANKINGS},
-            **{f"the ranker's order by {m} alone": partial(ranker.order, images, m) for m in RANKINGS},
+            **{
+                f"ranked by {m}, with 22% of the patches": partial(both[m], images, 0.22)
+                for m in get_args(Reading)
+            },
+            **{
+                f"the ranker's order by {m} alone": partial(ranker.order, images, m)
+                for m in get_args(Reading)
+            },
             "the ranker's pass alone": lambda: ranker(images),
         }
         stock, loaded, ranked, *times = best_times(
@@ -513,7 +543,9 @@ def bench_ranked_vit(size, rounds, device, dtype):
     ]
     return found + [
         dict(
-            name=f"{where}: from JPEG files, ranked by score, with 22% of the patches against the stock model",
+            name=(
+                f"{where}: from JPEG files, ranked by score, with 22% of the patches against the stock model"
+            ),
             plain=loaded,
             ours=ranked,
             goal=0.0,

@@ -1,9 +1,11 @@
-"""Does a changed parameter reach an experiment? A template whose `parameters` tag got lost runs with its defaults, and says nothing.
+"""Does a changed parameter reach an experiment?
+
+A template that lost its `parameters` tag runs with its defaults, and says nothing.
 
     python tools/check_experiment.py NAME KEY VALUE [FOLDER]      for example: order_worth seeds "[7]"
 
-Runs the template's `smoke` tier with that one parameter and the output folder changed, and looks for both in the executed notebook and in the
-result.json that it wrote.
+Runs the template's `smoke` tier with that one parameter and the output folder changed, and looks for both in
+the executed notebook and in the result.json that it wrote.
 """
 
 import ast
@@ -31,7 +33,8 @@ def main():
     if len(sys.argv) not in (4, 5):
         sys.exit(__doc__)
     name, key, text = sys.argv[1:4]
-    templates, value = Path(sys.argv[4]).absolute() if len(sys.argv) > 4 else TEMPLATES, yaml.safe_load(text)
+    templates = Path(sys.argv[4]).absolute() if len(sys.argv) > 4 else TEMPLATES
+    value = yaml.safe_load(text)
     defaults, values = parameters(name, "smoke", [], templates)
     if key not in defaults:
         sys.exit(f"{name} has no parameter {key}; it has: {', '.join(defaults)}")
@@ -51,7 +54,7 @@ def main():
     wrong = {k: used.get(k) for k, v in values.items() if k != "out" and used.get(k) != v}
     if wrong:
         sys.exit(f"{name}: result.json was made with {wrong}, not with { ({k: values[k] for k in wrong}) }")
-    print(f"{name}, smoke tier, ran with {key} = {value} as told")
+    print(f"{name}, smoke tier, ran with {key} = {value} as given")
 
 
 if __name__ == "__main__":

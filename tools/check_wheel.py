@@ -1,9 +1,12 @@
-"""Does what would be published work? Builds the source archive, from it the wheel, and imports that from another folder.
+"""Does what would be published work? Builds the wheel from the source archive, and imports it elsewhere.
 
-    python tools/check_wheel.py [--isolated]     --isolated: let the build fetch its own setuptools, as `pip install` does
+    python tools/check_wheel.py [--isolated]
 
-The wheel lands in a temporary folder that comes first on the path of a Python that ignores the working folder and PYTHONPATH; every module of
-cop/ must come from there, the commands must lead to functions, and the version must be that of settings.ini.
+    --isolated    let the build fetch its own setuptools, as `pip install` does
+
+The wheel is installed into a temporary folder, first on the path of a Python that ignores the working
+folder and PYTHONPATH. Every module of cop/ must come from there, the commands must lead to functions, and the
+version must be that of settings.ini.
 """
 
 import json
@@ -27,7 +30,7 @@ for m in modules:
     if not got.startswith(target): sys.exit(f"{m} came from {got}, not from the wheel")
 dist = distribution(name)
 scripts = {e.name: callable(e.load()) for e in dist.entry_points if e.group == "console_scripts"}
-print(json.dumps({"version": dist.version, "scripts": scripts, "extras": dist.metadata.get_all("Provides-Extra")}))
+print(json.dumps({"version": dist.version, "scripts": scripts}))
 """
 
 

@@ -1,10 +1,11 @@
 """Create and fill the virtual environment that the Makefile uses.
 
-    python tools/environment.py .venv     create it, or bring it up to date; nothing to do when the stamp matches
+    python tools/environment.py .venv     create it, or bring it up to date; does nothing if the stamp matches
     python tools/environment.py --check   say what is missing in the environment that runs this
 
-Needs nothing but Python's standard library. The stamp holds a digest of all that decides what is installed, and is written last:
-after an interruption the next call goes on, and starts afresh where a package was left half-written.
+Needs nothing but Python's standard library. The stamp holds a digest of all that decides what is installed,
+and is written last: after an interruption the next call goes on, and starts afresh where a package was left
+half-written.
 """
 
 import configparser
@@ -36,7 +37,7 @@ def check_python():
 
 
 def digest():
-    "What decides the environment's contents: requirements, commands, packaging, versions, and where the checkout is."
+    "What decides the environment's contents: requirements, commands, packaging, versions, checkout."
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(ROOT / "settings.ini", encoding="utf-8")
     cfg = parser["DEFAULT"]
@@ -150,7 +151,10 @@ def check():
         check_python()
     missing = [
         m
-        for m in ("torch", "torchvision", "timm", "nbdev", "papermill", "ipykernel", "build", "setuptools")
+        for m in (
+            *("torch", "torchvision", "timm", "nbdev", "papermill", "ipykernel", "build", "setuptools"),
+            *("ruff", "importlinter"),
+        )
         if find_spec(m) is None
     ]
     if find_spec("cop") is None:

@@ -1,9 +1,10 @@
-"""Run one experiment: a notebook template of nbs/experiments/ with the parameter file of a tier, through papermill.
+"""Run one experiment: a notebook template of nbs/experiments/ with the parameter file of a tier.
 
     python tools/experiment.py NAME TIER [-p KEY VALUE]…      for example: order_worth smoke -p seed 1
 
-NAME.ipynb has one cell tagged `parameters`, and among them `out`, the folder for results relative to nbs/experiments/. NAME.TIER.yaml
-changes some of them, and -p changes them once more (values are YAML). The executed notebook is written to `out` too, as NAME.TIER.ipynb.
+NAME.ipynb has one cell tagged `parameters`, and among them `out`, the folder for results relative to
+nbs/experiments/. NAME.TIER.yaml changes some of them, and -p changes them once more (values are YAML).
+Papermill executes the notebook, and writes it to `out` too, as NAME.TIER.ipynb.
 """
 
 import argparse
@@ -20,10 +21,8 @@ def parameters(name, tier, changes, templates=TEMPLATES):
     import papermill
     import yaml
 
-    template, tiers = (
-        templates / f"{name}.ipynb",
-        sorted(p.name.split(".")[1] for p in templates.glob(f"{name}.*.yaml")),
-    )
+    template = templates / f"{name}.ipynb"
+    tiers = sorted(p.name.split(".")[1] for p in templates.glob(f"{name}.*.yaml"))
     if not template.exists():
         sys.exit(
             f"there is no experiment {name}; there are: "

@@ -1,9 +1,10 @@
-"""Have git merge notebooks cell by cell (nbdev's merge driver, named by .gitattributes), with this environment's program.
+"""Have git merge notebooks cell by cell, with nbdev's merge driver of this environment (see .gitattributes).
 
     python tools/git_hooks.py
 
-nbdev's own `nbdev_install_hooks` names a program that is only found while the environment is active; without it git would keep one side
-of a notebook and show no conflict. This one names the program by its path and falls back to git's usual merge where it is gone.
+nbdev's own `nbdev_install_hooks` names a program that is only found while the environment is active. Without
+the program git would keep one side of a notebook and show no conflict. This script names the program by its
+path, and falls back to git's usual merge where it is gone.
 """
 
 import shlex

@@ -1,4 +1,4 @@
-"Settings of `make lab`: a notebook is stripped of changing metadata whenever it is saved, so that git sees only what was changed."
+"Settings of `make lab`: saving a notebook strips changing metadata, so that git sees only what was changed."
 
 from nbdev.clean import clean_jupyter
 

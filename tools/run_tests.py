@@ -2,19 +2,25 @@
 
     python tools/run_tests.py [--flags FLAG…] [--only TEXT…] [--workers N]
 
-    --flags slow gpu    run the cells marked with these flags too (tst_flags of settings.ini are left out otherwise)
+    --flags slow gpu    run the cells marked with these flags too (tst_flags of settings.ini; else left out)
     --only 02 wheel     only checks whose name contains one of these
 
-Every notebook of nbs/ runs in a process of its own, in its folder, against this checkout's cop; the templates of nbs/experiments/ go through
-papermill. Then: is the library in sync, and does the wheel work?
+Every notebook of nbs/ runs in a process of its own, in its folder, against this checkout's cop. The processes
+are forked from one that has imported PyTorch and other packages, but not cop: importing them takes five
+seconds. The templates of nbs/experiments/ go through papermill. Further checks: is the library in sync with the notebooks, does the
+wheel work, is the code in style, and do imports run one way? The longest checks start first, so that the
+workers finish together: how long each takes is kept in runs/test_seconds.json.
 """
 
 import argparse
+import json
+import multiprocessing
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from configparser import ConfigParser
@@ -23,7 +29,26 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / "tools"
 LIMIT = 900  # seconds after which a check counts as failed
-RUNNING = set()  # processes of the checks under way, each the head of a group
+RUNNING = set()  # process ids of the checks under way, each the head of a group
+FORKS = multiprocessing.get_context("forkserver")
+IMPORTED = [  # before the processes of notebooks are forked
+    "accelerate",
+    "matplotlib.pyplot",
+    "nbdev.test",
+    "networkx",
+    "safetensors.torch",
+    "scipy.stats",
+    "sklearn.linear_model",
+    "timm",
+    "torch",
+    "torchmetrics",
+    "torchvision",
+]
+SECONDS = ROOT / "runs" / "test_seconds.json"  # name of a check: seconds of its last run
+LINT_IMPORTS = (
+    "import sys; from importlinter.cli import lint_imports; "
+    "sys.exit(lint_imports(no_cache=True, no_logo=True))"
+)
 
 
 def settings():
@@ -43,12 +68,18 @@ def notebooks():
     ]
 
 
-def run_notebook(path, flags):
-    "Test one notebook in this process; its traceback goes to stderr."
+def run_notebook(path, flags, output):
+    "Test one notebook in this process; what it prints goes to a file."
+    os.setsid()
+    os.chdir(ROOT)
+    sys.path[:] = [str(ROOT), *(p for p in sys.path if p not in ("", str(TOOLS), str(ROOT)))]
+    with open(output, "w") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
     from nbdev.test import test_nb
 
     ok, _ = test_nb(path, skip_flags=settings()["tst_flags"].split(), force_flags=flags, basepath=ROOT)
-    return 0 if ok else 1
+    sys.exit(0 if ok else 1)
 
 
 def environment(threads):
@@ -58,58 +89,97 @@ def environment(threads):
     return dict(env, OMP_NUM_THREADS=str(threads)) if threads else env
 
 
-def run_check(name, command, env):
-    "Run one check; prints its line, and the end of its output if it failed."
-    start = time.time()
-    process = subprocess.Popen(
-        [sys.executable, *map(str, command)],
-        cwd=ROOT,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    RUNNING.add(process)
+def last_seconds():
+    "Seconds of each check's last run."
     try:
-        out, _ = process.communicate(timeout=LIMIT)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        out = process.communicate()[0] + f"\nstopped after {LIMIT} s"
-    RUNNING.discard(process)
-    ok = process.returncode == 0
-    tail = (
-        []
-        if ok
-        else ["    " + line for line in re.sub(r"\x1b\[[0-9;]*m", "", out).rstrip().splitlines()[-30:]]
-    )
-    print(
-        "\n".join([f"{'ok    ' if ok else 'FAILED'} {time.time() - start:6.1f} s  {name}", *tail]), flush=True
-    )
-    return ok
+        return json.loads(SECONDS.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def longest_first(chosen):
+    "Checks that never ran here, by the size of their notebook; then those that did, by their seconds."
+    seconds = last_seconds()
+    sizes = [sum(p.stat().st_size for p in command if isinstance(p, Path)) for _, command in chosen]
+    cost = {name: (seconds.get(name, float("inf")), size) for (name, _), size in zip(chosen, sizes)}
+    return sorted(chosen, key=lambda c: cost[c[0]], reverse=True)
+
+
+def start(command, output):
+    "Start a check whose output goes to a file: a notebook with its flags, or a command of Python."
+    if isinstance(command, tuple):
+        process = FORKS.Process(target=run_notebook, args=(*command, output))
+        process.start()
+        return process
+    with open(output, "w") as file:
+        return subprocess.Popen(
+            [sys.executable, *map(str, command)],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def wait(process):
+    "Exit code of a check; None if it took too long."
+    if isinstance(process, subprocess.Popen):
+        try:
+            return process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            return None
+    process.join(LIMIT)
+    return process.exitcode
+
+
+def run_check(name, command):
+    "Run one check; prints its line, and the end of its output if it failed. Returns success and seconds."
+    begin = time.time()
+    with tempfile.NamedTemporaryFile("r", errors="replace") as output:
+        process = start(command, output.name)
+        RUNNING.add(process.pid)
+        code = wait(process)
+        if code is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        RUNNING.discard(process.pid)
+        out = output.read() + (f"\nstopped after {LIMIT} s" if code is None else "")
+    ok, seconds = code == 0, time.time() - begin
+    lines = [] if ok else re.sub(r"\x1b\[[0-9;]*m", "", out).rstrip().splitlines()[-30:]
+    tail = ["    " + line for line in lines]
+    print("\n".join([f"{'ok    ' if ok else 'FAILED'} {seconds:6.1f} s  {name}", *tail]), flush=True)
+    return ok, seconds
 
 
 def run_all(chosen, workers):
     "Run the checks, `workers` at a time; Ctrl-C and SIGTERM end those under way."
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    env, pool = environment(1 if workers > 1 else None), ThreadPoolExecutor(workers)
+    os.environ.update(environment(1 if workers > 1 else None))
+    FORKS.set_forkserver_preload(IMPORTED)
+    pool = ThreadPoolExecutor(workers)
     try:
-        return list(pool.map(lambda c: run_check(*c, env), chosen))
+        done = list(pool.map(lambda c: run_check(*c), chosen))
     except KeyboardInterrupt:
         pool.shutdown(wait=False, cancel_futures=True)
         for process in list(RUNNING):
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(process, signal.SIGKILL)
         sys.exit("interrupted")
+    keep_seconds({name: round(seconds, 1) for (name, _), (_, seconds) in zip(chosen, done)})
+    return [ok for ok, _ in done]
+
+
+def keep_seconds(new):
+    "Add the seconds of this run to those of earlier ones, if the checkout can be written to."
+    try:
+        SECONDS.parent.mkdir(exist_ok=True)
+        SECONDS.write_text(json.dumps(last_seconds() | new, indent=1) + "\n", encoding="utf-8")
+    except OSError:
+        pass
 
 
 def checks(flags):
     "Name and command of every check."
-    run = [
-        (f"nbs/{p.relative_to(ROOT / 'nbs')}", ["-P", __file__, "--notebook", p, "--flags", *flags])
-        for p in notebooks()
-    ]
+    run = [(f"nbs/{path.relative_to(ROOT / 'nbs')}", (path, flags)) for path in notebooks()]
     changed = {
         "order_worth": ["seeds", "[7]"],
         "comae_ablation": ["test_images", "6"],
@@ -117,7 +187,7 @@ def checks(flags):
         "every_order": ["boot", "40"],
         "cmar": ["random_share", "0.2"],
         "cmar_pictures": ["cfg", "3.0"],
-        "cvit": ["label_images", "10"],
+        "cvit": ["supervised_images", "10"],
         "ranker": ["draws", "6"],
     }
     run += [
@@ -127,6 +197,9 @@ def checks(flags):
     return run + [
         ("library in sync with the notebooks", [TOOLS / "check_sync.py"]),
         ("wheel works from another folder", [TOOLS / "check_wheel.py"]),
+        ("style: every rule keeps its budget", [TOOLS / "check_style.py"]),
+        ("style: every rule finds a planted violation", [TOOLS / "check_style.py", "--self-test"]),
+        ("imports run one way", ["-P", "-c", LINT_IMPORTS]),
     ]
 
 
@@ -137,17 +210,14 @@ def main():
     parser.add_argument("--flags", nargs="*", default=[])
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--notebook", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.notebook:
-        return run_notebook(args.notebook, args.flags)
     if "COP_SHARED" not in os.environ:
         print("COP_SHARED is not set: tests against its archives are left out")
     skipped = [f for f in settings()["tst_flags"].split() if f not in args.flags]
     if skipped:
         print(f"cells marked {' and '.join(skipped)} are left out (--flags runs them)")
     chosen = [(n, c) for n, c in checks(args.flags) if not args.only or any(o in n for o in args.only)]
-    passed = run_all(chosen, args.workers)
+    passed = run_all(longest_first(chosen), args.workers)
     failed = passed.count(False)
     if not any(n.startswith("nbs/") for n, _ in chosen) and not args.only:
         print("FAILED: nbs/ holds no notebook")

@@ -113,7 +113,7 @@ def _start_from(order: Tensor, n_tokens: int) -> tuple[str, dict]:
         raise ValueError(f"the order is of {len(order)} patches, the classifier has {n_tokens}")
     order = check_order(order[None], n_tokens)[0]
     alike = torch.full((n_tokens, n_tokens), 0.1)
-    return fingerprint(order), {"rank": order.argsort().float(), "share": alike}
+    return fingerprint(order), {"rank": order.argsort().float(), "edges": alike}
 
 
 def _label_probability(teacher: SparseViT, batch: dict, shown: Tensor, keep: int) -> Tensor:  # (B, 1 + M)
@@ -161,9 +161,13 @@ def label_objective(
     return Objective(
         images,
         loss,
-        {"lesson": f"label, {settings}", "classifier": fingerprint(*vit.parameters()), "set": images.key()},
+        {
+            "objective": f"label, {settings}",
+            "classifier": fingerprint(*vit.parameters()),
+            "set": images.key(),
+        },
         None,
         vit.grid,
         start,
-        unused=("own",),
+        unused=("self_information",),
     )

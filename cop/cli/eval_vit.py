@@ -22,6 +22,7 @@ from ..classify.training import blank
 from .common import HOLDS, load_vit, one_line_errors, read_task
 from .vit import vit_orders
 from ..core.files import atomic_write, fingerprint
+from ..core.registry import ORDERS
 from ..images.dataset import ImageSet
 from ..images.sources import load_images
 from ..orders.source import OrderSource, RandomOrder
@@ -116,10 +117,10 @@ def _orders_of(
     order: str, images: ImageSet, net: SparseViT, out: Path, seed: int, options: dict
 ) -> OrderSource:
     "The orders of held-out images. Raises ValueError for one that is chosen on training images."
-    if order == "supervised":
+    if order in ORDERS and ORDERS[order].fitted:
         raise ValueError(
-            "the supervised order is chosen when a model is trained with it; afterwards it is a file, "
-            "orders/supervised.json in the folder of that run"
+            f"the {order} order is chosen when a model is trained with it; afterwards it is a file, "
+            f"orders/{order}.json in the folder of that run"
         )
     if order == "random":
         return RandomOrder(net.n_tokens, seed)

@@ -29,6 +29,7 @@ from cop.cli.common import (
     training_images,
 )
 from ..core.files import atomic_write
+from ..core.registry import ORDERS
 from ..images.dataset import ImageSet
 from ..orders.source import OrderSource
 
@@ -94,12 +95,11 @@ def vit_orders(
     progress: bool = True,  # show a bar
 ) -> OrderSource:
     "The orders of some images for a classifier. Raises ValueError if there are none, or patches differ."
-    option, given = needed_option(order), dict(options)
-    if option == "ranker" and given["ranker"]:
+    given = {"dense_vit": net.eval(), **{name: value for name, value in options.items() if value}}
+    option = needed_option(order, given)
+    if option == "ranker" and isinstance(given["ranker"], str):
         given["ranker"], _ = load_ranker(given["ranker"])
         same_patches(given["ranker"], net.grid, net.patch_size)
-    if option == "dense_vit" and not given.get("dense_vit"):
-        given["dense_vit"] = net.eval()
     some = images.spread(supervised_images) if option == "random_vit" else images
     source = command_source(order, net.grid, given, net.mean.device, images=some, folder=folder)
     source.check(images, net.n_tokens)
@@ -108,7 +108,9 @@ def vit_orders(
 # %% ../../nbs/6_appendix/65_cli_vit.ipynb #0a7fa146
 def _how_to_evaluate(out: str, order: str, **options: Any) -> str:
     "The command that evaluates a trained model along the same order."
-    along = {"all": "random", "supervised": f"{out}/orders/supervised.json"}.get(order, order)
+    along = "random" if order == "all" else order
+    if order in ORDERS and ORDERS[order].fitted:
+        along = f"{out}/orders/{order}.json"
     if (Path(order) / "manifest.json").is_file():
         along = "… (cop_order's for the held-out images)"
     given = {**options, "order": along}

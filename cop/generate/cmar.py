@@ -202,7 +202,7 @@ def _terms(
     keys = hash_keys(seed, 31, torch.arange(len(tokens))).to(tokens.device)
     # noise and timesteps belong to a position, whatever the order
     positions = order[:, slice(*steps)].sort(1).values
-    z, target = mar.ask(tokens, labels, order, *steps)
+    z, target = mar.conditions(tokens, labels, order, *steps)
     errors, bounds = 0, 0
     for r, (low, high) in enumerate(zip(edges, edges[1:])):  # one timestep between two edges
         uniform = _at(positions, random_uniform(keys, mar.n_tokens, stream=2 * r))

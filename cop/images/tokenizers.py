@@ -8,6 +8,7 @@ __all__ = ['FIT_NUMBERS', 'patch_grid', 'register_tokenizer', 'Tokenizer', 'chec
 
 # %% ../../nbs/1_question/03_tokens.ipynb #f7f03b44
 import inspect
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -44,8 +45,8 @@ def patch_grid(
 # %% ../../nbs/1_question/03_tokens.ipynb #d380912d
 def register_tokenizer(
     name: str,  # that options and messages use
-):  # a decorator for subclasses of `Tokenizer`
-    "Add a kind of tokenizer, so that it can be fitted by name and loaded. Raises ValueError if the name is taken."
+) -> Callable[[type], type]:  # a decorator for subclasses of `Tokenizer`
+    "Add a kind of tokenizer, to fit by name and to load. Raises ValueError if the name is taken."
     return lambda cls: TOKENIZERS.add(name, cls)
 
 
@@ -53,10 +54,10 @@ class Tokenizer(Pretrained):
     "Images ↔ tokens. A subclass sets `grid` and `dim` and defines `encode` and `decode`."
 
     grid: tuple[int, int]  # rows, columns
-    dim: int  # numbers a token
+    dim: int  # numbers a token, D
 
     @property
-    def n_tokens(self) -> int:
+    def n_tokens(self) -> int:  # N
         return self.grid[0] * self.grid[1]
 
     def encode(self, images: Tensor) -> Tensor:  # uint8 (B, C, H, W) → float (B, N, D)
@@ -69,7 +70,7 @@ class Tokenizer(Pretrained):
         "Raise a ValueError if tokens are not (B, N, D) or not finite."
         return check_tokens(tokens, self.n_tokens, self.dim)
 
-
+# %% ../../nbs/1_question/03_tokens.ipynb #c8ae6406
 def check_tokens(
     tokens: Tensor,  # (B, N, D)
     n_tokens: int,  # N
@@ -95,25 +96,13 @@ class PixelPatches(Tokenizer):
         channels: int = 1,  # 1 grey, 3 RGB
     ):
         super().__init__()
-        self.patch_size, self.image_size, self.channels = patch_size, tuple(image_size), channels
+        self.patch_size = patch_size
+        self.image_size = tuple(image_size)
+        self.channels = channels
         self.grid = patch_grid(*self.image_size, patch_size)
         self.dim = self.n_pixels = channels * patch_size**2
         self.register_buffer("mean", torch.zeros(self.n_pixels))
         self.register_buffer("std", torch.ones(self.n_pixels))
-
-    def cut(self, images: Tensor) -> Tensor:
-        # uint8 (B, C, H, W) → (B, N, C·p²) in [−1, 1], channel-major inside a patch
-        "Cut images into patches."
-        if images.ndim != 4 or tuple(images.shape[1:]) != (self.channels, *self.image_size):
-            raise ValueError(
-                f"images are {tuple(images.shape)}, this tokenizer takes (batch, {self.channels}, "
-                f"{self.image_size[0]}, {self.image_size[1]}); resize them or fit another"
-            )
-        if images.dtype != torch.uint8:
-            raise ValueError(f"images are {images.dtype}; they must be uint8, 0 to 255")
-        (h, w), p = self.grid, self.patch_size
-        x = images.view(-1, self.channels, h, p, w, p).permute(0, 2, 4, 1, 3, 5)
-        return x.reshape(len(images), h * w, self.n_pixels).to(self.mean.dtype) / 127.5 - 1
 
     def encode(self, images: Tensor) -> Tensor:  # uint8 (B, C, H, W) → (B, N, D)
         "Standardised patches."
@@ -124,16 +113,34 @@ class PixelPatches(Tokenizer):
         (h, w), p = self.grid, self.patch_size
         x = check_tokens(tokens, h * w, self.n_pixels) * self.std + self.mean
         x = x.reshape(-1, h, w, self.channels, p, p).permute(0, 3, 1, 4, 2, 5)
-        return (
-            ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).reshape(-1, self.channels, h * p, w * p)
+        pixels = ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        return pixels.reshape(-1, self.channels, h * p, w * p)
+
+# %% ../../nbs/1_question/03_tokens.ipynb #0f5abe99
+@patch
+def cut(
+    self: PixelPatches,
+    images: Tensor,  # uint8 (B, C, H, W)
+) -> Tensor:  # (B, N, C·p²) in [−1, 1], channel-major inside a patch
+    "Cut images into patches. Raises ValueError for images of another shape or type."
+    if images.ndim != 4 or tuple(images.shape[1:]) != (self.channels, *self.image_size):
+        raise ValueError(
+            f"images are {tuple(images.shape)}, this tokenizer takes (batch, {self.channels}, "
+            f"{self.image_size[0]}, {self.image_size[1]}); resize them or fit another"
         )
+    if images.dtype != torch.uint8:
+        raise ValueError(f"images are {images.dtype}; they must be uint8, 0 to 255")
+    (h, w), p = self.grid, self.patch_size
+    x = images.view(-1, self.channels, h, p, w, p).permute(0, 2, 4, 1, 3, 5)
+    return x.reshape(len(images), h * w, self.n_pixels).to(self.mean.dtype) / 127.5 - 1
 
 # %% ../../nbs/1_question/03_tokens.ipynb #2bc7f434
-def _batches(images: Tensor) -> tuple[Tensor, ...]:  # images in parts of about 32 MiB as float64
+def _in_parts(images: Tensor) -> tuple[Tensor, ...]:  # of about 32 MiB as float64
     return images.split(max(1, 2**22 // images[0].numel()))
 
 
-def _fit_pixels(cls, images: Tensor, patch_size: int, **config) -> PixelPatches:
+def _fit_pixels(cls: type, images: Tensor, patch_size: int, **config) -> PixelPatches:
+    "A tokenizer with the means and deviations of the training images."
     if images.ndim != 4 or not len(images):
         raise ValueError(
             f"images are {tuple(images.shape)}; a tokenizer is fitted on (batch, C, H, W) with at least one "
@@ -141,9 +148,11 @@ def _fit_pixels(cls, images: Tensor, patch_size: int, **config) -> PixelPatches:
         )
     tok = cls(patch_size=patch_size, image_size=tuple(images.shape[2:]), channels=images.shape[1], **config)
     n = total = square = 0
-    for batch in _batches(images):  # sums in float64, so that the batches do not matter
-        x = tok.cut(batch).double().flatten(0, 1)
-        n, total, square = n + len(x), total + x.sum(0), square + (x * x).sum(0)
+    for part in _in_parts(images):
+        x = tok.cut(part).double().flatten(0, 1)
+        n += len(x)
+        total = total + x.sum(0)
+        square = square + (x * x).sum(0)
     mean = total / n
     tok.mean.copy_(mean)
     tok.std.copy_((square / n - mean**2).clamp(min=0).sqrt().clamp(min=1 / 255))
@@ -156,19 +165,20 @@ def fit(
     images: Tensor,  # uint8 (B, C, H, W), the training set
     patch_size: int = 4,  # pixels
 ) -> PixelPatches:  # a fitted tokenizer
-    "Fit means and deviations on training images."
+    "Fit means and deviations on training images. Raises ValueError if there are none."
     return _fit_pixels(cls, images, patch_size)
 
-# %% ../../nbs/1_question/03_tokens.ipynb #4177c2e1
-def _principal_components(covariance: Tensor) -> tuple[Tensor, Tensor]:
-    # (D, D) → variances (D,) descending, columns (D, D)
+# %% ../../nbs/1_question/03_tokens.ipynb #75fabdc8
+def _principal_components(
+    covariance: Tensor,  # (D, D)
+) -> tuple[Tensor, Tensor]:  # variances (D,) descending, components as columns (D, D)
     "Eigenvectors, largest variance first, signed so that the largest entry of each is positive."
     variance, vectors = torch.linalg.eigh(covariance)
     variance, vectors = variance.flip(0).clamp(min=0), vectors.flip(1)
-    top = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
-    return variance, vectors * top.sign()
+    largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
+    return variance, vectors * largest.sign()
 
-
+# %% ../../nbs/1_question/03_tokens.ipynb #4177c2e1
 @register_tokenizer("pca")
 class PCAPatches(PixelPatches):
     "The leading principal components of standardised pixel patches."
@@ -184,10 +194,11 @@ class PCAPatches(PixelPatches):
         super().__init__(patch_size, image_size, channels)
         if not 1 <= n_components <= self.n_pixels:
             raise ValueError(f"n_components is {n_components}; a patch has {self.n_pixels} numbers")
-        self.dim, self.whiten = n_components, whiten
+        self.dim = n_components
+        self.whiten = whiten
         self.register_buffer("components", torch.eye(self.n_pixels)[:, :n_components].contiguous())
         self.register_buffer("scale", torch.ones(n_components))
-        # (N, D_cut)
+        # (N, C·p² − D): variances of the components that are left out
         self.register_buffer("cut_variance", torch.zeros(self.n_tokens, self.n_pixels - n_components))
 
     def encode(self, images: Tensor) -> Tensor:  # uint8 (B, C, H, W) → (B, N, D)
@@ -195,27 +206,34 @@ class PCAPatches(PixelPatches):
         return super().encode(images) @ self.components / self.scale
 
     def decode(self, tokens: Tensor) -> Tensor:  # (B, N, D) → uint8 (B, C, H, W)
-        "The patches that the kept components describe; what was cut is taken as its mean."
+        "Patches from their components; those that are left out have their mean, 0."
         return super().decode(check_tokens(tokens, self.n_tokens, self.dim) * self.scale @ self.components.T)
 
 # %% ../../nbs/1_question/03_tokens.ipynb #eaaa52ed
+def _moments(parts: Iterator[Tensor], n_images: int) -> tuple[Tensor, Tensor]:
+    "Sum of outer products (D, D), and mean at each position (N, D)."
+    second = mean = 0
+    for x in parts:
+        second = second + torch.einsum("bnd,bne->de", x, x)
+        mean = mean + x.sum(0) / n_images
+    return second, mean
+
+
 @patch(cls_method=True)
 def fit(
     cls: PCAPatches,
     images: Tensor,  # uint8 (B, C, H, W), the training set
-    n_components: int,  # numbers a token
+    n_components: int,  # numbers a token, 1 … C·p²
     patch_size: int = 4,  # pixels
     whiten: bool = True,  # divide each component by its deviation
 ) -> PCAPatches:  # a fitted tokenizer
-    "Fit means, deviations and components on training images."
+    "Fit means, deviations and components on training images. Raises ValueError if there are none."
     tok = _fit_pixels(cls, images, patch_size, n_components=n_components, whiten=whiten)
-    tokens = lambda: (PixelPatches.encode(tok, batch).double() for batch in _batches(images))
-    second = mean = 0
-    for x in tokens():
-        # (D, D), (N, D)
-        second, mean = (second + torch.einsum("bnd,bne->de", x, x), mean + x.sum(0) / len(images))
+    tokens = lambda: (PixelPatches.encode(tok, part).double() for part in _in_parts(images))
+    second, mean = _moments(tokens(), len(images))
     pooled = mean.mean(0)
-    variance, vectors = _principal_components(second / (len(images) * len(mean)) - pooled[:, None] * pooled)
+    covariance = second / (len(images) * len(mean)) - pooled[:, None] * pooled
+    variance, vectors = _principal_components(covariance)
     tok.components.copy_(vectors[:, :n_components])
     if whiten:
         tok.scale.copy_(variance[:n_components].sqrt().clamp(min=1e-3))
@@ -224,34 +242,35 @@ def fit(
     return tok
 
 # %% ../../nbs/1_question/03_tokens.ipynb #04c48b42
-FIT_NUMBERS = 2**26  # pixel values that a tokenizer is fitted on at most; about 1.3 GB while that lasts
+# A tokenizer is fitted on at most this many pixel values: so many images (at least 64) that their values
+# together do not exceed it. Fitting needs about 1.3 GB of memory for that many.
+FIT_NUMBERS = 2**26
 
 
 def fit_tokenizer(
-    images: ImageSet,  # of one size
-    kind: str,  # a name that is registered, such as "pixel" or "pca"
-    patch_size: int,  # pixels
-    components: int,  # numbers a token, of kinds that are fitted to a number of components
-) -> Tokenizer:
-    "A tokenizer fitted on evenly spaced images of a set."
+    images: ImageSet,  # images of one size
+    kind: str,  # a registered name, such as "pixel" or "pca"
+    patch_size: int,  # pixels, both sides of a patch
+    components: int,  # numbers a token; only kinds whose `fit` takes `n_components` use it
+) -> Tokenizer:  # fitted, in evaluation mode
+    "Fit a tokenizer on evenly spaced images of a set. Raises ValueError for a kind that is not fitted."
     cls = TOKENIZERS[kind]
     if not hasattr(cls, "fit"):
         raise ValueError(f"the tokenizer {kind} is not fitted; choose one that is, such as pixel or pca")
-    numbers = images[0]["image"].numel()
-    some = images.images(evenly_spaced(len(images), max(64, FIT_NUMBERS // numbers)))[0]
-    known = inspect.signature(cls.fit).parameters
-    more = {"n_components": components} if "n_components" in known else {}
-    return cls.fit(some, patch_size=patch_size, **more)
+    values = images[0]["image"].numel()  # of one image
+    positions = evenly_spaced(len(images), max(64, FIT_NUMBERS // values))
+    optional = {"n_components": components} if "n_components" in inspect.signature(cls.fit).parameters else {}
+    return cls.fit(images.images(positions)[0], patch_size=patch_size, **optional)
 
 # %% ../../nbs/1_question/03_tokens.ipynb #06560ba3
 def load_tokenizer(
     path: str | Path,  # a folder written by `save_pretrained`
 ) -> Tokenizer:  # of the class that was saved
-    "Load whichever tokenizer a folder holds."
-    kinds = {TOKENIZERS[name].__name__: TOKENIZERS[name] for name in TOKENIZERS}
+    "Load the tokenizer of a folder. Raises FileNotFoundError or ValueError if it holds none."
+    classes = {TOKENIZERS[kind].__name__: TOKENIZERS[kind] for kind in TOKENIZERS}
     name = read_config(Path(path)).get("class") if Path(path).is_dir() else None
     if name is None:
         raise FileNotFoundError(f"there is no tokenizer at {path}")
-    if name not in kinds:
-        raise ValueError(f"{path} holds a {name}, which is no tokenizer ({', '.join(kinds)})")
-    return kinds[name].from_pretrained(path)
+    if name not in classes:
+        raise ValueError(f"{path} holds a {name}, which is no tokenizer ({', '.join(classes)})")
+    return classes[name].from_pretrained(path)

@@ -44,6 +44,10 @@ class OrderEntry:
         return (inspect.getdoc(self.make) or self.label).splitlines()[0]
 
     @property
+    def fitted(self) -> bool:  # one order for all images that is chosen on training images?
+        return self.kind == "fixed" and bool({"images", "tokens"} & set(self.needs))
+
+    @property
     def group(self) -> str:  # the dearest of its needs, of `NEED_TEXT`
         return max(self.needs, key=list(NEED_TEXT).index, default="grid")
 

@@ -417,7 +417,7 @@ def _order_images(entry: OrderEntry, inputs: _Inputs, images: Tensor) -> Tensor:
 def _made(entry: OrderEntry, inputs: _Inputs) -> Tensor:  # (N,)
     "A fixed order, chosen on training images if it needs any."
     images = inputs.images
-    if {"images", "tokens"} & set(entry.needs) and images is None:
+    if entry.fitted and images is None:
         raise ValueError(f"the order {entry.name} is chosen on training images: pass images=")
     made = {"grid": inputs.grid, "images": images, "model": inputs.model}
     if "tokens" in entry.needs:
@@ -429,7 +429,7 @@ def _made(entry: OrderEntry, inputs: _Inputs) -> Tensor:  # (N,)
 
 def _kept(entry: OrderEntry, inputs: _Inputs) -> Tensor:  # (N,)
     "A fixed order, made or read. Raises ValueError if the file is of another model or other images."
-    if inputs.folder is None or not {"images", "tokens"} & set(entry.needs):
+    if inputs.folder is None or not entry.fitted:
         return _made(entry, inputs)
     path, images = Path(inputs.folder) / f"{entry.name}.json", inputs.images
     about = {"by": fingerprint(*inputs.tensors()), "images": images.name, "set": images.key()}
