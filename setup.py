@@ -37,7 +37,7 @@ setup(
         "Programming Language :: Python :: 3",
     ],
     packages=find_packages(include=[cfg["lib_path"], cfg["lib_path"] + ".*"]),
-    package_data={"cop.report": ["templates/*"]},
+    package_data={"cop": ["py.typed"], "cop.report": ["templates/*"]},
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg["requirements"].split(),
     extras_require={k[: -len(extra)]: v.split() for k, v in cfg.items() if k.endswith(extra)},

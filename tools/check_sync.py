@@ -3,8 +3,8 @@
     python tools/check_sync.py
 
 Works on a temporary copy: exports there with nbdev, compares every file with cop/, and looks whether
-`nbdev_clean` would change a notebook. The templates of the report are the only files in cop/ that no
-notebook exports. Says which file differs and what to run; exit code 1 if anything does.
+`nbdev_clean` would change a notebook. No notebook exports the templates of the report and py.typed. Says which
+file differs and what to run; exit code 1 if anything does.
 """
 
 import json
@@ -54,10 +54,10 @@ def check_ids(notebooks):
     return found
 
 
-def is_template(name):
-    "Is this file of cop/ a template, which is written by hand?"
+def by_hand(name):
+    "Is this file of cop/ a template, or the mark of a typed package, and written by hand?"
     path = Path(name)
-    return path.parent == TEMPLATES and path.suffix in TEMPLATE_TYPES
+    return name == "py.typed" or (path.parent == TEMPLATES and path.suffix in TEMPLATE_TYPES)
 
 
 def compare(copy):
@@ -65,7 +65,7 @@ def compare(copy):
     found = []
     want, have = files_in(copy / "cop", "*"), files_in(ROOT / "cop", "*")
     for name in sorted(want.keys() | have.keys()):
-        if is_template(name):
+        if by_hand(name):
             continue
         if name not in want:
             found.append(f"cop/{name}: no notebook exports it; delete it, or export it from one")

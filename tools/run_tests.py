@@ -72,6 +72,7 @@ def run_notebook(path, flags, output):
     "Test one notebook in this process; what it prints goes to a file."
     os.setsid()
     os.chdir(ROOT)
+    multiprocessing.set_start_method(None, force=True)  # loaders start their processes as usual
     sys.path[:] = [str(ROOT), *(p for p in sys.path if p not in ("", str(TOOLS), str(ROOT)))]
     with open(output, "w") as file:
         for stream in (1, 2):

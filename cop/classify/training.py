@@ -23,7 +23,7 @@ from .sparse_vit import kept_tokens
 from ..core.config import TrainingConfig
 from ..core.files import fingerprint
 from ..core.random import hash_keys, random_uniform
-from ..core.training import save_both, train
+from ..core.training import save_both, save_task, train
 from ..images.dataset import ImageSet, crop_sample, flip_sample
 from ..orders.source import order_source, training_orders
 
@@ -42,7 +42,7 @@ def kept_in_step(
     step: int,  # from 0
     steps: int,  # of the whole training
     n_tokens: int,  # N
-    # u is "draws": drawn in each step; "time": how far the training is; "none": nothing is masked
+    # u is "draws": sampled in each step; "time": how far the training is; "none": nothing is masked
     schedule: Schedule = "draws",
     seed: int = 0,  # of the draws
     multiple: int = 1,  # K is rounded up to a multiple of this, so that a compiled model meets fewer sizes
@@ -138,7 +138,7 @@ def vit_loss(
         )
 
     def loss(model: nn.Module, batch: dict) -> tuple[Tensor, dict]:
-        n = getattr(model, "module", model).n_tokens  # without the wrapper of several processes
+        n = model.n_tokens
         keep = kept_in_step(batch["step"], training.steps, n, schedule, training.seed, multiple)
         images = batch["image"]
         if change:
@@ -198,4 +198,5 @@ def train_vit(
     more = {"augment": augment, "progress": progress, "resume": resume, "key": key}
     model = train(model, loss, images, training, Path(out), **more)
     save_both(model, Path(out))
+    save_task(out, classes=images.classes, positions_only=not pixels)
     return model

@@ -28,7 +28,6 @@ from cop.cli.common import (
     training_config,
     training_images,
 )
-from ..core.files import atomic_write
 from ..core.registry import ORDERS
 from ..images.dataset import ImageSet
 from ..orders.source import OrderSource
@@ -215,7 +214,5 @@ def cop_train_vit(
         resume=resume,
     )
     if state.is_main_process:
-        with atomic_write(Path(out) / "task.json") as f:
-            f.write_text(json.dumps({"classes": images.classes, "positions_only": positions_only}) + "\n")
         same = {"source": source, "image_size": image_size, "root": root} | options
         print(f"{out}: evaluate it with {_how_to_evaluate(out, order, **same)}")

@@ -55,19 +55,19 @@ def _check_pairs(name: str, variant: Mapping, control: str, reference: Mapping) 
 # %% ../../nbs/6_appendix/49_statistics.ipynb #0877cb82
 def paired_differences(
     # variant → {"budget": {name: what the variant was given}, "values": {seed: number}}; at least 2 seeds
-    arms: Mapping[str, Mapping],
+    variants: Mapping[str, Mapping],
     control: str,  # the variant that the others are compared with
     level: float = 0.95,  # of the intervals, in (0, 1)
 ) -> dict[str, Interval]:  # variant → its values minus those of the control
     "Paired differences to a control. Raises ValueError if a variant had another budget or other seeds."
-    if control not in arms:
-        raise ValueError(f"there is no variant {control!r}; there are {', '.join(arms)}")
-    for name, variant in arms.items():
-        _check_pairs(name, variant, control, arms[control])
-    reference = arms[control]["values"]
+    if control not in variants:
+        raise ValueError(f"there is no variant {control!r}; there are {', '.join(variants)}")
+    for name, variant in variants.items():
+        _check_pairs(name, variant, control, variants[control])
+    reference = variants[control]["values"]
     return {
         name: mean_interval([variant["values"][seed] - reference[seed] for seed in reference], level)
-        for name, variant in arms.items()
+        for name, variant in variants.items()
         if name != control
     }
 

@@ -261,17 +261,16 @@ def sample_observed(
 
 # %% ../../nbs/5_beyond/37_masked.ipynb #509f797d
 def estimator_loss(
-    model: nn.Module,  # a `MaskedMixer`, maybe wrapped for several processes
+    model: nn.Module,  # a `MaskedMixer`
     batch: dict,  # "tokens" (B, N, D), "key" (B,) int64, maybe "orders" (B, kinds, N)
 ) -> tuple[Tensor, dict]:  # scalar, nats a token; nothing else is logged
     "Surprisal of the unseen tokens: the mean over an image's tokens, then over the images."
-    estimator = getattr(model, "module", model)  # without the wrapper of several processes
     tokens, keys = batch["tokens"], batch["key"]
-    observed = sample_observed(keys, estimator.n_tokens, batch.get("orders"))
-    if estimator.noise:
-        tokens = tokens + estimator.noise**0.5 * random_normal(keys, *tokens.shape[1:], stream=1)
+    observed = sample_observed(keys, model.n_tokens, batch.get("orders"))
+    if model.noise:
+        tokens = tokens + model.noise**0.5 * random_normal(keys, *tokens.shape[1:], stream=1)
     weight = 1 / (~observed).sum(1, keepdim=True).expand(observed.shape)[~observed]
-    surprisal = estimator.surprisal(model(tokens, observed), tokens, observed)
+    surprisal = model.surprisal(model(tokens, observed), tokens, observed)
     return (surprisal * weight).sum() / len(tokens), {}
 
 # %% ../../nbs/5_beyond/37_masked.ipynb #cd9c417f

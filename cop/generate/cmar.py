@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ..core.config import TrainingConfig
 from ..core.files import fingerprint
 from ..core.random import hash_keys, random_normal, random_uniform
-from ..core.training import train
+from ..core.training import save_task, train
 from ..entropy.gaussian import GaussianTokens
 from .mar import MAR, mar_loss, masked_after, save_mar, to_tokens
 from ..images.dataset import ImageSet, random_flip
@@ -79,6 +79,7 @@ def train_cmar(
         key=key,
     )
     save_mar(model, tokenizer, out)
+    save_task(out, classes=images.classes)
     return model
 
 # %% ../../nbs/3_generation/22_cmar.ipynb #ea7cdb42

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from ..core.config import TrainingConfig
 from ..core.files import fingerprint
 from ..core.hub import Pretrained
-from ..core.training import train
+from ..core.training import save_task, train
 from ..images.dataset import ImageSet, random_flip
 
 # %% ../../nbs/3_generation/23_features.ipynb #fb219968
@@ -93,6 +93,7 @@ def train_classifier(
     model = train(model, _classifier_loss, images, training, out, **run)
     if PartialState().is_main_process:
         model.save_pretrained(out / "model")
+    save_task(out, classes=images.classes)
     return model
 
 # %% ../../nbs/3_generation/23_features.ipynb #5f3f8eec

@@ -23,7 +23,7 @@ from ..core.config import TrainingConfig
 from ..core.files import fingerprint
 from ..core.hub import load_public_weights, weight_differences
 from ..core.random import hash_keys, random_normal, random_permutation, random_uniform
-from ..core.training import save_both, train
+from ..core.training import save_both, save_task, train
 from .diffusion import Denoiser
 from .mar_model import MAR, MAR_SIZES, sample_mask_ratio, tokens_at
 from ..images.dataset import ImageSet, evenly_spaced, random_flip
@@ -269,18 +269,17 @@ def mar_loss(
     "The loss function that `cop.core.training.train` takes: MAR's."
 
     def loss(model, batch: dict) -> tuple[Tensor, dict]:
-        mar = getattr(model, "module", model)  # without the wrapper of several processes
-        keys, repeats = batch["key"], mar.diffusion_batch_mul
+        keys, repeats = batch["key"], model.diffusion_batch_mul
         # one for the step, in every process
         u = random_uniform(hash_keys(11, batch["step"])[None]).item()
-        ratio = sample_mask_ratio(u, mar.mask_ratio_min)
-        masked = mar.masked_tokens(ratio)
-        order = orders(batch) if orders else random_permutation(keys, mar.n_tokens)
-        latents = to_latents(training_tokens(tokenizer, batch), mar.grid)
-        dropped = random_uniform(keys, stream=1) < mar.label_drop_prob
+        ratio = sample_mask_ratio(u, model.mask_ratio_min)
+        masked = model.masked_tokens(ratio)
+        order = orders(batch) if orders else random_permutation(keys, model.n_tokens)
+        latents = to_latents(training_tokens(tokenizer, batch), model.grid)
+        dropped = random_uniform(keys, stream=1) < model.label_drop_prob
         flat = lambda x: x.transpose(0, 1).flatten(0, 2)  # (B, repeats, masked, …) → repeat by repeat
         t = flat((random_uniform(keys, repeats, masked, stream=2) * 1000).long())
-        noise = flat(random_normal(keys, repeats, masked, mar.dim, stream=3))
+        noise = flat(random_normal(keys, repeats, masked, model.dim, stream=3))
         value = model(latents, batch["label"], order, ratio, dropped, t, noise)
         return value, {"mask_ratio": torch.tensor(ratio)}
 
@@ -344,6 +343,7 @@ def train_mar(
     run = dict(augment=augment, progress=progress, resume=resume, key=key)
     model = train(model, mar_loss(tokenizer), images, training, Path(out), **run)
     save_mar(model, tokenizer, out)
+    save_task(out, classes=images.classes)
     return model
 
 # %% ../../nbs/3_generation/20_mar.ipynb #581a4941

@@ -334,10 +334,9 @@ def comae_loss(
     "The loss function that `cop.core.training.train` takes."
 
     def loss(model: nn.Module, batch: dict) -> tuple[Tensor, dict]:
-        comae = getattr(model, "module", model)  # without the wrapper of several processes
         tokens = tokenizer.to(batch["image"].device).encode(batch["image"])
-        targets = random_permutation(batch["key"], comae.n_tokens)[:, : comae.targets]
-        noise = random_normal(batch["key"], comae.targets, comae.n_tokens - 1, comae.dim, stream=1)
+        targets = random_permutation(batch["key"], model.n_tokens)[:, : model.targets]
+        noise = random_normal(batch["key"], model.targets, model.n_tokens - 1, model.dim, stream=1)
         terms = model(tokens, targets, noise)
         return terms.pop("loss"), terms
 

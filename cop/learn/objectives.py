@@ -196,7 +196,7 @@ def reconstruction_objective(
 def _reconstruction_loss(tokenizer: Tokenizer, patch_size: int | None) -> Callable:
     # patch_size None: targets stay visible
     def loss(model: nn.Module, batch: dict) -> tuple[Tensor, dict]:
-        comae = getattr(model, "module", model).partner.comae
+        comae = model.partner.comae
         keys, x = batch["key"], batch["image"]
         tokens = tokenizer.to(x.device).encode(x)
         targets = random_permutation(keys, comae.n_tokens)[:, : comae.targets]

@@ -24,7 +24,7 @@ from ..core.training import train
 from ..entropy.estimator import Estimator, check_greedy, reveal_greedily
 from ..entropy.evaluation import sample_targets
 from ..entropy.masked import MixingTrunk, PrefixImages, sample_order
-from ..images.tokenizers import check_tokens
+from ..images.tokenizers import Tokenizer, check_tokens
 from ..orders.registry import register_order
 
 # %% ../../nbs/5_beyond/43_policy.ipynb #3ca862b7
@@ -104,15 +104,14 @@ def policy_loss(
     "Squared error of the one-step drops, in units of their deviation."
 
     def loss(model: nn.Module, batch: dict) -> tuple[Tensor, dict]:
-        policy = getattr(model, "module", model)  # without the wrapper of several processes
-        keys, n = batch["key"], policy.n_tokens
-        tokens = batch["tokens"] + noise**0.5 * random_normal(keys, n, policy.dim, stream=5)
+        keys, n = batch["key"], model.n_tokens
+        tokens = batch["tokens"] + noise**0.5 * random_normal(keys, n, model.dim, stream=5)
         observed, targets = _sample_sets(keys, n, batch.get("orders"), target_share, candidates)
         count_all = targets.all(1, keepdim=True)
         free = ~observed & (~targets | count_all)
         tried = random_uniform(keys, n, stream=6).masked_fill(~free, -1).topk(candidates, dim=1).indices
         drops = one_step_drops(teacher, tokens, observed, targets, tried).float()
-        scale = policy.drop_deviation[(~count_all[:, 0]).long(), None]
+        scale = model.drop_deviation[(~count_all[:, 0]).long(), None]
         error = (model(tokens, observed, targets).gather(1, tried) - drops) / scale
         return error.square().mean(), {"drop": drops.mean()}
 
@@ -153,14 +152,16 @@ def fit(
     cls: AcquisitionPolicy,
     teacher: Estimator,  # the one-step drops of its surprisal are learned
     tokens: Tensor,  # (images, N, D) without noise
-    out: str | Path,  # folder of the run: model/, metrics.jsonl, checkpoints/
+    out: str | Path,  # folder of the run: model/, tokenizer/, metrics.jsonl, checkpoints/
     # name → (N,) or (images, N): orders whose prefixes are trained on beside random ones
     orders: Mapping[str, Tensor] | None = None,
     training: TrainingConfig | None = None,  # steps, batch size, learning rate, seed …
     noise: float = 0.05,  # variance added to the tokens, as in the teacher's own training
     target_share: float = 0.25,  # fraction of the tokens held out, in half of the samples, > 0
     candidates: int = 4,  # tokens tried for each set, 1 … N without those held out
+    tokenizer: Tokenizer | None = None,  # of the tokens, saved beside the model for commands; None: not saved
     progress: bool = True,  # show a bar
+    resume: bool = True,  # go on from the newest checkpoint in `out`
     **fields: Any,  # of `AcquisitionPolicy`: width, depth
 ) -> AcquisitionPolicy:  # in evaluation mode
     "Train a policy, or go on; saves it under `out`/model. Raises ValueError on bad input."
@@ -173,9 +174,11 @@ def fit(
     settings = noise, target_share, candidates, *sorted(model._hub_mixin_config.items())
     key = {**data.key(), "teacher": fingerprint(*teacher.tensors()), "fields": str(settings)}
     loss = policy_loss(teacher, noise, target_share, candidates)
-    model = train(model, loss, data, training, out, progress=progress, key=key)
+    model = train(model, loss, data, training, out, progress=progress, resume=resume, key=key)
     if PartialState().is_main_process:
         model.save_pretrained(Path(out) / "model")
+        if tokenizer is not None:
+            tokenizer.save_pretrained(Path(out) / "tokenizer")
     return model
 
 # %% ../../nbs/5_beyond/43_policy.ipynb #91b6a391
