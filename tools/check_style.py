@@ -20,10 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # rule: how many violations are allowed; lower a number whenever its count falls, until all are 0
 BUDGETS = {
-    "ruff check": 1,
+    "ruff check": 0,
     "ruff format": 0,
     "long lines": 0,
-    "long cells": 13,
+    "long cells": 12,
     "long modules": 5,
     "shared names": 0,
     "private imports": 0,

@@ -7,6 +7,7 @@ __all__ = ['same_patches', 'RankedViT', 'exchanges', 'label_objective']
 
 # %% ../../nbs/5_beyond/44_ranked.ipynb #de5ea82c
 import copy
+from collections.abc import Callable
 from typing import get_args
 
 import torch
@@ -131,6 +132,26 @@ def _label_probability(teacher: SparseViT, batch: dict, shown: Tensor, keep: int
         logits = teacher.to(x.device)(x.repeat_interleave(sets, 0), shown.flatten(0, 1), keep).float()
         return logits.softmax(1).gather(1, label).view(len(x), sets)
 
+# %% ../../nbs/5_beyond/44_ranked.ipynb #d2b6e914
+def _exchange_loss(
+    teacher: SparseViT, pairs: int, temperature: float, seed: int
+) -> Callable[[nn.Module, dict], tuple[Tensor, dict]]:
+    "Exchanges that raise the label's probability lift the patch that is shown."
+    n_tokens = teacher.n_tokens
+
+    def loss(model: nn.Module, batch: dict) -> tuple[Tensor, dict]:
+        u = random_uniform(hash_keys(seed, 73, batch["step"])[None])
+        keep = 1 + int(u * (n_tokens // 2))
+        s = model(batch["image"]).scores.log()
+        gone, come, shown = exchanges(s.detach(), keep, batch["key"], pairs, temperature)
+        p = _label_probability(teacher, batch, shown, keep)
+        worse = p[:, :1] - p[:, 1:]
+        rise = (s.gather(1, come) - s.gather(1, gone)) / temperature
+        metrics = {"probability": p[:, 0].mean(), "better": (worse < 0).float().mean()}
+        return (worse * rise.sigmoid()).mean(), {**metrics, "kept": keep / n_tokens}
+
+    return loss
+
 # %% ../../nbs/5_beyond/44_ranked.ipynb #b018680c
 def label_objective(
     images: ImageSet,  # training images, with classes
@@ -150,21 +171,9 @@ def label_objective(
     settings, start = {"pairs": pairs, "temperature": temperature, "seed": seed}, {}
     if order is not None:
         settings["order"], start = _start_from(order, vit.n_tokens)
-
-    def loss(model: nn.Module, batch: dict) -> tuple[Tensor, dict]:
-        u = random_uniform(hash_keys(seed, 73, batch["step"])[None])
-        keep = 1 + int(u * (vit.n_tokens // 2))
-        s = model(batch["image"]).scores.log()
-        gone, come, shown = exchanges(s.detach(), keep, batch["key"], pairs, temperature)
-        p = _label_probability(teacher, batch, shown, keep)
-        worse = p[:, :1] - p[:, 1:]
-        rise = (s.gather(1, come) - s.gather(1, gone)) / temperature
-        metrics = {"probability": p[:, 0].mean(), "better": (worse < 0).float().mean()}
-        return (worse * rise.sigmoid()).mean(), {**metrics, "kept": keep / vit.n_tokens}
-
     return Objective(
         images,
-        loss,
+        _exchange_loss(teacher, pairs, temperature, seed),
         {
             "objective": f"label, {settings}",
             "classifier": fingerprint(*vit.parameters()),

@@ -255,9 +255,9 @@ class _StopRequest:
     def reason(self) -> int:  # 0: go on
         return self.signal or (_TIME_UP if time.monotonic() >= self.end else 0)
 
-# %% ../../nbs/6_appendix/54_training.ipynb #8d52985d
+# %% ../../nbs/6_appendix/54_training.ipynb #3a7d51e8
 class _Synchronised:
-    "A model of several processes, as a loss sees it: calls synchronise gradients, attributes are the model's."
+    "A model of several processes, as a loss sees it: a call synchronises gradients, attributes are its own."
 
     def __init__(self, wrapped: nn.Module, model: nn.Module):
         self.wrapped = wrapped
@@ -269,7 +269,7 @@ class _Synchronised:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)
 
-
+# %% ../../nbs/6_appendix/54_training.ipynb #8d52985d
 @dataclass
 class _Run:
     "What the steps of a run share."
