@@ -3,8 +3,8 @@
     python tools/check_sync.py
 
 Works on a temporary copy: exports there with nbdev, compares every file with cop/, and looks whether
-`nbdev_clean` would change a notebook. Templates of the report and py.typed, which no notebook exports, are left
-out. Says which file differs and what to run; exit code 1 if anything does.
+`nbdev_clean` would change a notebook. Templates of the report and py.typed, which no notebook exports, are
+left out. Says which file differs and what to run; exit code 1 if anything does.
 """
 
 import json
