@@ -12,6 +12,7 @@ from typing import Any
 
 _NAMES = {  # name → the module that defines it, or completes it
     "load_images": "images.sources",
+    "ImageSet": "images.dataset",
     "PixelPatches": "images.tokenizers",
     "PCAPatches": "images.tokenizers",
     "KL16": "images.kl16",
@@ -32,6 +33,7 @@ _NAMES = {  # name → the module that defines it, or completes it
     "train_comae": "learn.comae",
     "Ranker": "learn.ranker",
     "MAR": "generate.mar",
+    "sample_images": "generate.cmar",
     "SparseViT": "classify.sparse_vit",
     "RankedViT": "classify.ranked",
     "TrainingConfig": "core.config",

@@ -43,12 +43,14 @@ def parameter_lines(
         kind = getattr(p.anno, "__name__", str(p.anno)) if p.anno is not inspect.Parameter.empty else ""
         default = "" if p.default is inspect.Parameter.empty else f" = {p.default!r}"
         text = " ".join((p.docment or _comment_of_rest(function, name)).split())
+        if name == "return" and text in [_comment_of_rest(function, other) for other in about]:
+            continue  # `docments` takes the comment above a return for its own
         lines.append(
             f"    {'returns' if name == 'return' else name}: {kind}{default}" + f"  –  {text}" * bool(text)
         )
     return lines
 
-
+# %% ../../nbs/6_appendix/68_help.ipynb #c81d0f37
 def _comment_of_rest(function: Any, name: str) -> str:
     "The comment beside *args or **kwargs, which `docments` does not read."
     found = re.search(rf"^\s*\*+{name}\b[^#\n]*#\s*(.*)$", inspect.getsource(function), re.M)

@@ -156,7 +156,8 @@ def sample_images(
     mar: MAR,  # in evaluation mode
     tokenizer: Tokenizer,  # of the model
     labels: Tensor,  # (n,) classes
-    numbers: Tensor,  # (n,) numbers of the images within their classes
+    # (n,) numbers of the images within their classes, 0, 1, …: each has noise of its own
+    numbers: Tensor,
     order: Any = "random",  # as `order_source` takes it; one that needs no image
     seed: int = 0,  # of all noise
     num_iter: int = 16,  # steps, 1 … N

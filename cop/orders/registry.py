@@ -65,7 +65,8 @@ def register_order(
     `grid` is (rows, columns); `patch_size` pixels; `images` uint8 (B, C, H, W); `graph` (B, N, N) ≥ 0, how
     much target i relies on source j; `tokens` (B, N, D); `model` whatever the option named by `model` holds.
     A fixed order that needs images or tokens gets those of the training set, all at once.
-    Raises ValueError if the name is taken, or a need or kind is unknown.
+    A function that is defined again replaces itself. Raises ValueError if the name is another's, or a need or
+    kind is unknown.
     """
     needs = tuple(needs)
     if unknown := [n for n in needs if n not in NEED_TEXT]:

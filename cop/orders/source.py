@@ -317,8 +317,11 @@ def order_source(
     A name is looked up in the registry (`list_orders`). A folder holds orders that `cop_order` wrote, a .json
     file one order for all images, a .safetensors file a class prior. A tensor is one order (N,) or a table
     (n, N). A function takes images uint8 (B, C, H, W) and gives (B, N).
-    Raises ValueError in one line: an unknown name, what an order lacks, orders of another grid.
+    Options are comae=, ranker=, estimator=, policy=, dense_vit=, random_vit= (models, not folders),
+    tokenizer= and graph=.
+    Raises ValueError in one line: an unknown name or option, what an order lacks, orders of another grid.
     """
+    _check_options(given)
     source = _given_source(spec)
     if source is None:
         source = _registered(_entry(str(spec)), _Inputs(grid, images, folder), seed, given)
@@ -385,6 +388,21 @@ class _Inputs:
         if isinstance(self.model, nn.Module):
             return list(self.model.state_dict().values())
         return self.model.tensors() if hasattr(self.model, "tensors") else []
+
+# %% ../../nbs/2_paper/15_source.ipynb #b7e02d15
+def _check_options(given: dict) -> None:
+    "Raise a ValueError for an option that no order has, or a folder in place of a model."
+    if not given:
+        return
+    known = {"graph", "tokenizer"} | {ORDERS[name].model for name in ORDERS}
+    for option, value in given.items():
+        if option not in known:
+            known = ", ".join(sorted(filter(None, known)))
+            raise ValueError(f"no order takes {option}=; the options are {known}")
+        if isinstance(value, (str, Path)):
+            raise ValueError(
+                f"{option} is the path {value}: load the model, and pass that (the commands take folders)"
+            )
 
 # %% ../../nbs/2_paper/15_source.ipynb #c3f5827e
 def _registered(entry: OrderEntry, inputs: _Inputs, seed: int, given: dict) -> OrderSource:
