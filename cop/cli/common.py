@@ -273,7 +273,7 @@ def needed_option(
     options: dict[str, Any],  # option → folder, or what was loaded already
 ) -> str | None:  # of `HOLDS`; None: nothing has to be loaded
     "The option that gives what an order needs. Raises ValueError that names it if it is missing."
-    if (Path(order) / "manifest.json").is_file() or order not in ORDERS:
+    if order not in ORDERS:
         return None
     option = ORDERS[order].model
     if option and not options.get(option):

@@ -190,6 +190,9 @@ def cop_order(
     if option == "comae" and chunk:
         given = {"graph": _in_chunks(network, chunk)}
     orders = order_source(order, grid, images=images, seed=seed, **given)
+    if option == "comae" and chunk:  # fewer sequences at once give the same orders
+        orders.key = order_source(order, grid, comae=network).key
+    orders.check(images, grid[0] * grid[1])
     about = {"image_size": image_size, "weights": digest, "seed": seed, "grey": grey}
     store = _store_for(out, orders, images, grid, about)
     n = min(limit or len(images), len(images))

@@ -31,7 +31,10 @@ class Registry:
         "Import the modules that register the entries of this package; what is registered already stays."
         registered = dict(self.entries)
         while self.providers:
-            import_module(self.providers.pop(0))
+            provider = self.providers[0]
+            import_module(provider)
+            if self.providers and self.providers[0] == provider:
+                self.providers.pop(0)
         self.entries.update(registered)
 
     def __getitem__(self, name: str) -> Any:
@@ -62,9 +65,11 @@ def _origin(made_by: Any) -> str:
 
 
 def _is_new_version(old: Any, new: Any) -> bool:
-    "Have both the same qualified name?"
+    "Have both the same qualified name, in one module or in a notebook?"
     names = [getattr(x, "__qualname__", None) for x in (old, new)]
-    return names[0] is not None and names[0] == names[1] and "<lambda>" not in names[0]
+    modules = {getattr(x, "__module__", None) for x in (old, new)}
+    same_name = names[0] is not None and names[0] == names[1] and "<lambda>" not in names[0]
+    return same_name and (len(modules) == 1 or "__main__" in modules)
 
 # %% ../../nbs/6_appendix/46_registry.ipynb #06537213
 @patch
@@ -76,6 +81,8 @@ def add(
 ) -> Any:  # the entry
     "Register an entry. Raises ValueError if the name belongs to something else."
     made_by = made_by or entry
+    if not str(getattr(made_by, "__module__", "")).startswith("cop."):
+        self.load()  # a name of the package is taken, whether its module is imported yet or not
     if name in self.entries and not _is_new_version(self.entries[name][1], made_by):
         raise ValueError(
             f"there is already {_with_article(self.kind)} {name!r}, {_origin(self.entries[name][1])}: "

@@ -372,15 +372,21 @@ def from_pretrained(
     return cls(**_read_tensors(folder / "model.safetensors", names), **arguments)
 
 # %% ../../nbs/1_question/04_entropy.ipynb #821c5761
+def _check_savable(estimator: Estimator) -> None:
+    "Raise a ValueError if an estimator, or a member of an ensemble, cannot be saved."
+    if not hasattr(estimator, "save_pretrained"):
+        raise ValueError(f"a {type(estimator).__name__} cannot be saved: it has no save_pretrained")
+    for member in getattr(estimator, "members", ()):
+        _check_savable(member)
+
+
 @patch
 def save_pretrained(
     self: Ensemble,
     folder: str | Path,  # folder to write
 ) -> None:
     "Write members to subfolders 0, 1, …, then `config.json`. Raises ValueError if one cannot be saved."
-    for member in self.members:
-        if not hasattr(member, "save_pretrained"):
-            raise ValueError(f"a {type(member).__name__} cannot be saved: it has no save_pretrained")
+    _check_savable(self)
     folder = Path(folder).expanduser()
     for number, member in enumerate(self.members):
         member.save_pretrained(folder / str(number))

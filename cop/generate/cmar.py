@@ -27,7 +27,7 @@ from ..images.tokenizers import Tokenizer
 from ..learn.policy import AcquisitionPolicy
 from ..orders.prior import ClassPrior
 from ..orders.registry import register_order
-from ..orders.source import OrderSource, PriorOrder, order_source, training_orders
+from ..orders.source import OrderSource, PriorOrder, StoredOrder, order_source, training_orders
 
 # %% ../../nbs/3_generation/22_cmar.ipynb #aabf8904
 # the paper's, for MAR-B
@@ -103,13 +103,15 @@ def cmar_variant(
     "The orders of a variant, made or read. Raises ValueError if the name is unknown or a network is missing."
     grid = tuple(tokenizer.grid)
     source = order_source(name, grid, images=images, **{"tokenizer": tokenizer, **given})
-    if source.kind == "fixed":
+    if source.kind == "fixed" and not isinstance(source, StoredOrder):
         return Variant(name, source, source)
-    stored = source.stored(images, folder, progress)
+    source.check(images, grid[0] * grid[1])
+    stored = source if isinstance(source, StoredOrder) else source.stored(images, folder, progress)
     if source.kind == "policy":
         return Variant(name, stored, source)
     prior = ClassPrior.build(stored.orders(), images.labels, grid, per_class, {"order": name})
-    return Variant(name, source if source.live else stored, PriorOrder(prior, name))
+    live = getattr(source, "live", False)
+    return Variant(name, source if live else stored, PriorOrder(prior, name))
 
 # %% ../../nbs/3_generation/22_cmar.ipynb #f0289cc1
 @register_order("greedy", needs=["tokens"], kind="fixed", label="greedy, Gaussian")
@@ -172,7 +174,13 @@ def sample_images(
             "every image, and at least one image"
         )
     source, device = order_source(order, mar.grid), mar.mask_token.device
-    policy = sampling_policy(*source.model, tokenizer) if source.kind == "policy" else None
+    policy = None
+    if source.kind == "policy":
+        if not isinstance(source.model[0], AcquisitionPolicy):
+            raise ValueError(
+                f"the order {source.name} has no acquisition policy, so it cannot choose while sampling"
+            )
+        policy = sampling_policy(*source.model, tokenizer)
     made = []
     with tqdm(total=len(labels), desc="images", unit="image", disable=not progress) as bar:
         for label, number in zip(labels.split(batch), numbers.split(batch)):

@@ -137,7 +137,7 @@ def load(
         raise ValueError(f"{path} is no class prior")
     try:
         return cls(orders.long(), labels, json.loads(about["grid"]), json.loads(about["configuration"]))
-    except (ValueError, KeyError, AttributeError) as e:
+    except (ValueError, KeyError, TypeError, AttributeError) as e:
         raise ValueError(f"{path} is damaged ({e}); build the prior again") from e
 
 # %% ../../nbs/3_generation/21_prior.ipynb #1e57d3b9

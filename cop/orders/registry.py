@@ -7,6 +7,7 @@ __all__ = ['Need', 'Kind', 'NEED_TEXT', 'OrderEntry', 'register_order', 'list_or
 
 # %% ../../nbs/2_paper/11_registry.ipynb #517f81fe
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -68,7 +69,9 @@ def register_order(
     A function that is defined again replaces itself. Raises ValueError if the name is another's, or a need or
     kind is unknown.
     """
-    needs = tuple(needs)
+    if not isinstance(name, str) or not re.fullmatch(r"[\w-]+", name):
+        raise ValueError(f'{name!r} is no name of an order: write @register_order("name")')
+    needs = (needs,) if isinstance(needs, str) else tuple(needs)
     if unknown := [n for n in needs if n not in NEED_TEXT]:
         raise ValueError(f"an order cannot need {unknown[0]!r}; it can need {', '.join(NEED_TEXT)}")
     kind = kind or ("fixed" if set(needs) <= {"grid"} else "image")

@@ -7,7 +7,9 @@ __all__ = ['OrderSource', 'RandomOrder', 'FixedOrder', 'StoredOrder', 'ComputedO
            'load_order', 'training_orders', 'baseline_orders']
 
 # %% ../../nbs/2_paper/15_source.ipynb #afe6c807
+import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +21,9 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 
 from ..core.checks import check_order
-from ..core.files import atomic_write, fingerprint
+from ..core.files import atomic_write, digest, fingerprint
 from ..core.random import hash_keys, random_permutation, random_uniform
+from ..core.registry import ORDERS
 from ..images.dataset import ImageSet, evenly_spaced
 from ..images.tokenizers import Tokenizer, fit_tokenizer, patch_grid
 from .agreement import crop_order, flip_order
@@ -37,6 +40,7 @@ class OrderSource:
     kind: str  # "fixed", "image" or "policy"
     key: str  # what tells its orders from others, for a training that goes on
     n_tokens: int | None = None  # N, if it is known before an image is seen
+    grid: tuple[int, int] | None = None  # rows, columns, if they are known
 
     def __call__(
         self,
@@ -137,7 +141,7 @@ class FixedOrder(OrderSource):
         name: str = "fixed",  # of the order
     ):
         self.order, self.name = check_order(order[None])[0], name
-        self.key, self.n_tokens = fingerprint(self.order[None]), len(order)
+        self.key, self.n_tokens = digest(self.order), len(order)
 
     def __call__(
         self,
@@ -164,10 +168,12 @@ class StoredOrder(OrderSource):
         self.table = None if self.store else check_order(orders.cpu())
         self.kind = self.store.kind if self.store else "image"
         self.name = name or (self.store.folder.name if self.store else "table")
+        self.grid = tuple(self.store.grid) if self.store else None
+        self.n_tokens = math.prod(self.grid) if self.store else self.table.shape[1]
 
     @property
     def key(self) -> str:
-        return fingerprint(self.orders())
+        return digest(self.orders())
 
     def __len__(self) -> int:
         return len(self.store if self.store else self.table)
@@ -225,6 +231,22 @@ def check(self: StoredOrder, images: ImageSet, n_tokens: int) -> None:
         )
     OrderSource.check(self, images, n_tokens)
 
+# %% ../../nbs/2_paper/15_source.ipynb #c7d50a19
+def _checked_orders(order: Any, source: OrderSource, images: Tensor) -> Tensor:  # (B, N), on their device
+    "What a function gave for a batch. Raises ValueError if these are no orders of its images."
+    if not isinstance(order, Tensor):
+        raise ValueError(
+            f"the order {source.name} gave a {type(order).__name__}; it must give a tensor (images, patches)"
+        )
+    if order.ndim == 2 and order.shape[1] != (source.n_tokens or order.shape[1]):
+        raise ValueError(
+            f"the order {source.name} ranks {order.shape[1]} patches, the images have {source.n_tokens}"
+        )
+    order = check_order(order)
+    if len(order) != len(images):
+        raise ValueError(f"there are {len(images)} images and {len(order)} orders; give an order for each")
+    return order.to(images.device)
+
 # %% ../../nbs/2_paper/15_source.ipynb #f9673802
 class ComputedOrder(OrderSource):
     "Orders computed when they are asked for, of the images as they are then: mirrored, cropped, moved."
@@ -237,9 +259,11 @@ class ComputedOrder(OrderSource):
         key: str | None = None,  # what tells its orders from others; None: the name
         live: bool = True,  # compute them anew for augmented images instead of storing them?
         model: Any = None,  # of a policy: the model and its tokenizer, for sampling
+        n_tokens: int | None = None,  # N, if it is the same for all images
     ):
         self.make, self.name, self.kind = make, name, kind
         self.key, self.live, self.model = key or name, live, model
+        self.n_tokens = n_tokens
 
     def __call__(
         self,
@@ -248,12 +272,7 @@ class ComputedOrder(OrderSource):
         flip: Tensor | None = None,
         box: Tensor | None = None,
     ) -> Tensor:  # as every source
-        order = check_order(self.make(images))
-        if len(order) != len(images):
-            raise ValueError(
-                f"there are {len(images)} images and {len(order)} orders; give an order for each"
-            )
-        return order.to(images.device)
+        return _checked_orders(self.make(images), self, images)
 
     def prepared(self, images: ImageSet, folder: str | Path, progress: bool = True) -> OrderSource:
         return self if self.live else self.stored(images, folder, progress)
@@ -286,7 +305,8 @@ class PriorOrder(OrderSource):
         name: str = "prior",  # of the order
     ):
         self.prior, self.name = prior, name
-        self.key, self.n_tokens = fingerprint(prior.orders, prior.labels), prior.orders.shape[1]
+        self.key, self.n_tokens = digest(prior.orders, prior.labels), prior.orders.shape[1]
+        self.grid = tuple(prior.grid)
 
     def __call__(
         self,
@@ -322,14 +342,10 @@ def order_source(
     Raises ValueError in one line: an unknown name or option, what an order lacks, orders of another grid.
     """
     _check_options(given)
-    source = _given_source(spec)
+    source = None if isinstance(spec, str) and spec in ORDERS else _given_source(spec)
     if source is None:
         source = _registered(_entry(str(spec)), _Inputs(grid, images, folder), seed, given)
-    if grid and source.n_tokens not in (None, grid[0] * grid[1]):
-        raise ValueError(
-            f"the orders of {source.name} are of {source.n_tokens} patches, {grid[0]} × {grid[1]} were asked "
-            "for: use the same patch size"
-        )
+    _check_source(source, grid)
     return source
 
 # %% ../../nbs/2_paper/15_source.ipynb #5ae91d74
@@ -343,6 +359,11 @@ def _given_source(spec: Any) -> OrderSource | None:  # None: it can only be a re
         return PriorOrder(spec)
     if callable(spec):
         return ComputedOrder(spec, getattr(spec, "__name__", "computed"))
+    if not isinstance(spec, (str, Path)):
+        raise ValueError(
+            f"a {type(spec).__name__} names no order: give a registered name, a file, a folder, a tensor, a "
+            "class prior, a function or a source"
+        )
     path = Path(spec)
     if (path / "manifest.json").is_file():
         return StoredOrder(OrderStore(path))
@@ -352,9 +373,27 @@ def _given_source(spec: Any) -> OrderSource | None:  # None: it can only be a re
         return PriorOrder(ClassPrior.load(path), path.stem)
     return None
 
+# %% ../../nbs/2_paper/15_source.ipynb #60b9f2e8
+def _check_source(source: OrderSource, grid: tuple[int, int] | None) -> None:
+    "Raise a ValueError if orders are of another grid than is asked for."
+    if not grid:
+        return
+    if source.grid and tuple(source.grid) != tuple(grid):
+        its = f"{source.grid[0]} × {source.grid[1]}"
+    elif source.n_tokens in (None, grid[0] * grid[1]):
+        return
+    else:
+        its = source.n_tokens
+    raise ValueError(
+        f"the orders of {source.name} are of {its} patches, {grid[0]} × {grid[1]} were asked for: use the "
+        "same patch size"
+    )
+
 
 def _entry(name: str) -> OrderEntry:
     "The entry of a name, or a line that also names files and folders."
+    if name not in ORDERS and (Path(name).suffix in (".json", ".safetensors") or len(Path(name).parts) > 1):
+        raise FileNotFoundError(f"there is no file or folder of orders at {name}")
     try:
         return get_order(name)
     except ValueError as e:
@@ -404,6 +443,18 @@ def _check_options(given: dict) -> None:
                 f"{option} is the path {value}: load the model, and pass that (the commands take folders)"
             )
 
+# %% ../../nbs/2_paper/15_source.ipynb #9ac04e73
+def _code_of(entry: OrderEntry) -> list[str]:
+    "What tells versions of an order apart that does not come with the package."
+    code = getattr(entry.make, "__code__", None)
+    if code is None or entry.make.__module__.startswith("cop."):
+        return []
+    return [
+        hashlib.sha256(code.co_code + repr((code.co_consts, entry.make.__defaults__)).encode()).hexdigest()[
+            :8
+        ]
+    ]
+
 # %% ../../nbs/2_paper/15_source.ipynb #c3f5827e
 def _registered(entry: OrderEntry, inputs: _Inputs, seed: int, given: dict) -> OrderSource:
     "The source of a registered order. Raises ValueError if something that it needs is missing."
@@ -420,9 +471,12 @@ def _registered(entry: OrderEntry, inputs: _Inputs, seed: int, given: dict) -> O
         inputs.check_grid(entry.name)
     if entry.kind == "fixed":
         return FixedOrder(_kept(entry, inputs), entry.name)
-    key = " ".join([entry.name, fingerprint(*inputs.tensors())] if inputs.model is not None else [entry.name])
-    pair = inputs.model, inputs.tokenizer
-    return ComputedOrder(partial(_order_images, entry, inputs), entry.name, entry.kind, key, entry.live, pair)
+    key = " ".join([entry.name, *_code_of(entry)])
+    if inputs.model is not None:
+        key += f" {fingerprint(*inputs.tensors())}"
+    make, pair = partial(_order_images, entry, inputs), (inputs.model, inputs.tokenizer)
+    n = None if entry.live or inputs.grid is None else math.prod(inputs.grid)
+    return ComputedOrder(make, entry.name, entry.kind, key, entry.live, pair, n)
 
 
 def _model_of(entry: OrderEntry, given: dict) -> tuple[Any, Any]:

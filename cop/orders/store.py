@@ -50,7 +50,7 @@ class OrderStore:
             f"{self.kind})"
         )
 
-# %% ../../nbs/6_appendix/55_store.ipynb #8b27d0f4
+# %% ../../nbs/6_appendix/55_store.ipynb #f7a30c52
 def _check_same(store: OrderStore, head: dict) -> None:
     "Raise a ValueError that shows the difference if a store holds other orders."
     for field in head:
@@ -64,6 +64,14 @@ def _check_same(store: OrderStore, head: dict) -> None:
             )
 
 
+def _check_orphans(folder: Path) -> None:
+    "Raise a ValueError if a folder has shards and no manifest: a new store would overwrite them."
+    if any(folder.glob("orders-*.safetensors")) and not (folder / "manifest.json").exists():
+        raise ValueError(
+            f"{folder} holds shards of orders and no manifest.json: restore it, or use another folder"
+        )
+
+# %% ../../nbs/6_appendix/55_store.ipynb #8b27d0f4
 @patch(cls_method=True)
 def create(
     cls: OrderStore,
@@ -82,6 +90,7 @@ def create(
     if (Path(folder) / "manifest.json").exists() and len(store := cls(folder)):
         _check_same(store, head)
         return store
+    _check_orphans(Path(folder))
     with atomic_write(Path(folder) / "manifest.json") as f:
         f.write_text(json.dumps({**head, "count": 0, "shards": []}, indent=1))
     return cls(folder)
@@ -95,11 +104,14 @@ def _read_manifest(folder: Path) -> dict:
     try:
         manifest = json.loads(path.read_text())
         if manifest["format"] != _FORMAT:
-            raise ValueError(f"its format is {manifest['format']!r}, not {_FORMAT!r}")
+            raise ValueError(f"its format is {manifest['format']!r}, not {_FORMAT!r}: of another version")
         if manifest["count"] != sum(s["count"] for s in manifest["shards"]):
             raise ValueError("its counts do not add up")
-        manifest["grid"], manifest["kind"], manifest["configuration"]
-    except (ValueError, KeyError, TypeError) as e:
+        rows, columns = manifest["grid"]
+        if not (isinstance(rows, int) and isinstance(columns, int) and manifest["kind"] in get_args(Kind)):
+            raise ValueError("its grid or kind cannot be")
+        manifest["configuration"].items()
+    except (ValueError, KeyError, TypeError, AttributeError) as e:
         raise ValueError(
             f"{path} is damaged or no store's manifest ({e}); make the orders again in a new folder"
         ) from e
