@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['HOLDS', 'one_line', 'one_line_errors', 'training_config', 'training_images', 'processes', 'weights_digest',
-           'load_run', 'check_size', 'load_ranker', 'load_vit', 'load_generator', 'read_task', 'load_given',
-           'needed_option', 'command_source']
+           'load_run', 'check_size', 'load_ranker', 'load_vit', 'load_generator', 'read_record', 'read_task',
+           'load_given', 'needed_option', 'command_source']
 
 # %% ../../nbs/6_appendix/62_cli_common.ipynb #425be7bf
 import dataclasses
@@ -220,6 +220,19 @@ def load_generator(
         KL16.from_public_checkpoint(vae),
         weights_digest(Path(model)),
     )
+
+# %% ../../nbs/6_appendix/62_cli_common.ipynb #c2b85e1d
+def read_record(
+    path: Path,  # of a JSON file that an earlier command wrote
+) -> dict:  # empty if there is none
+    "What an earlier command wrote down. Raises ValueError if the file is damaged."
+    if not path.is_file():
+        return {}
+    try:
+        record = json.loads(path.read_text())
+        return dict(record.items())
+    except (ValueError, AttributeError) as e:
+        raise ValueError(f"{path} is damaged: remove its folder, or use another --out") from e
 
 # %% ../../nbs/6_appendix/62_cli_common.ipynb #415f5d93
 def read_task(

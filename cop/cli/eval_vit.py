@@ -19,7 +19,7 @@ from ..classify.cost import count_macs
 from ..classify.predictions import Predictions, distinct_keeps, evaluate
 from ..classify.sparse_vit import SparseViT, kept_tokens
 from ..classify.training import blank
-from .common import HOLDS, load_vit, one_line_errors, read_task
+from .common import HOLDS, load_vit, one_line_errors, read_record, read_task
 from .vit import vit_orders
 from ..core.files import atomic_write, fingerprint
 from ..core.registry import ORDERS
@@ -93,8 +93,7 @@ def _folder_for(out: str | None, query: dict, limit: int | None) -> Path:
 
 def _check_results(folder: Path, query: dict) -> None:
     "Raise a ValueError if a folder holds the results of another evaluation."
-    path = folder / "accuracy.json"
-    there = json.loads(path.read_text()) if path.is_file() else {}
+    there = read_record(folder / "accuracy.json")
     if differ := [name for name, value in there.items() if name in query and value != query[name]]:
         raise ValueError(
             f"{folder} holds results with another {differ[0]}: use another --out, or remove that folder"

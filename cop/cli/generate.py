@@ -29,6 +29,7 @@ from cop.cli.common import (
     needed_option,
     one_line_errors,
     processes,
+    read_record,
     training_config,
     training_images,
 )
@@ -239,9 +240,8 @@ def _check_sampling(batch: int, count: int, precision: str) -> None:
 
 def _check_record(out: Path, about: dict) -> None:
     "Raise a ValueError if a folder holds images that were made in another way."
-    record = out / "sampling.json"
-    made_by = json.loads(record.read_text()) if record.exists() else {}
-    if differ := [name for name, value in made_by.items() if about[name] != value]:
+    made_by = read_record(out / "sampling.json")
+    if differ := [name for name, value in made_by.items() if about.get(name) != value]:
         raise ValueError(
             f"{out} holds images that were made with other {', '.join(differ)}: use another --out"
         )
