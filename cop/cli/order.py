@@ -6,7 +6,7 @@
 __all__ = ['cop_train_comae', 'cop_order', 'cop_demo']
 
 # %% ../../nbs/6_appendix/63_cli_order.ipynb #2779adbd
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,12 +115,6 @@ def _grid_of(images: ImageSet, network: Any, patch_size: int | None) -> tuple[in
     return patch_grid(*size, getattr(network, "patch_size", None) or patch_size or default)
 
 # %% ../../nbs/6_appendix/63_cli_order.ipynb #1f6d3a58
-def _in_chunks(network: tuple, chunk: int | None) -> Callable[[Tensor], Tensor]:
-    "Dependency graphs of images by a CoMAE that runs `chunk` sequences at once."
-    comae, tokenizer = network
-    return lambda images: comae.dependencies(tokenizer.encode(images), chunk)
-
-
 def _store_for(
     out: str, orders: OrderSource, images: ImageSet, grid: tuple[int, int], about: dict
 ) -> OrderStore:
@@ -186,12 +180,10 @@ def cop_order(
     if tokenizer:
         check_size(images, tokenizer, options[option])
     grid = _grid_of(images, network, patch_size)
+    if option == "comae":  # how many sequences run at once changes no order
+        network[0].dependencies = partial(network[0].dependencies, chunk=chunk)
     given = {option: network} if option else {}
-    if option == "comae" and chunk:
-        given = {"graph": _in_chunks(network, chunk)}
     orders = order_source(order, grid, images=images, seed=seed, **given)
-    if option == "comae" and chunk:  # fewer sequences at once give the same orders
-        orders.key = order_source(order, grid, comae=network).key
     orders.check(images, grid[0] * grid[1])
     about = {"image_size": image_size, "weights": digest, "seed": seed, "grey": grey}
     store = _store_for(out, orders, images, grid, about)

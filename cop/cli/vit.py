@@ -19,7 +19,7 @@ from ..classify.training import Augment, train_vit, trivial_augment
 from cop.cli.common import (
     HOLDS,
     command_source,
-    load_ranker,
+    load_given,
     load_vit,
     needed_option,
     one_line_errors,
@@ -96,9 +96,9 @@ def vit_orders(
     "The orders of some images for a classifier. Raises ValueError if there are none, or patches differ."
     given = {"dense_vit": net.eval(), **{name: value for name, value in options.items() if value}}
     option = needed_option(order, given)
-    if option == "ranker" and isinstance(given["ranker"], str):
-        given["ranker"], _ = load_ranker(given["ranker"])
-        same_patches(given["ranker"], net.grid, net.patch_size)
+    if option == "ranker":
+        given[option], _ = load_given(option, given[option], net.mean.device)
+        same_patches(given[option], net.grid, net.patch_size)
     some = images.spread(supervised_images) if option == "random_vit" else images
     source = command_source(order, net.grid, given, net.mean.device, images=some, folder=folder)
     source.check(images, net.n_tokens)

@@ -34,7 +34,7 @@ from .training_free import random_order
 
 # %% ../../nbs/2_paper/15_source.ipynb #b9877f2e
 class OrderSource:
-    "Orders for batches of images. A subclass defines `__call__`."
+    "Orders for batches of images. A subclass defines `orders_for`, with the arguments of `__call__`."
 
     name: str  # of the order, as plots and records call it
     kind: str  # "fixed", "image" or "policy"
@@ -51,7 +51,7 @@ class OrderSource:
         box: Tensor | None = None,
     ) -> Tensor:  # (B, N) int64, on the images' device
         "An order for every image. Raises ValueError if a source cannot know which images these are."
-        raise NotImplementedError
+        return self.orders_for(images, index, flip, box).to(images.device)
 
     def in_training(
         self,
@@ -113,15 +113,9 @@ class RandomOrder(OrderSource):
     ):
         self.n_tokens, self.seed = n_tokens, seed
 
-    def __call__(
-        self,
-        images: Tensor,
-        index: Tensor | None = None,
-        flip: Tensor | None = None,
-        box: Tensor | None = None,
-    ) -> Tensor:  # as every source
+    def orders_for(self, images: Tensor, index: Any, flip: Any, box: Any) -> Tensor:
         index = torch.arange(len(images)) if index is None else index.cpu()
-        return random_order(index, self.n_tokens, self.seed).to(images.device)
+        return random_order(index, self.n_tokens, self.seed)
 
     def in_training(self, batch: dict) -> Tensor:
         return random_permutation(batch["key"], self.n_tokens)
@@ -143,14 +137,8 @@ class FixedOrder(OrderSource):
         self.order, self.name = check_order(order[None])[0], name
         self.key, self.n_tokens = digest(self.order), len(order)
 
-    def __call__(
-        self,
-        images: Tensor,
-        index: Tensor | None = None,
-        flip: Tensor | None = None,
-        box: Tensor | None = None,
-    ) -> Tensor:  # as every source
-        return self.order.expand(len(images), -1).to(images.device)
+    def orders_for(self, images: Tensor, index: Any, flip: Any, box: Any) -> Tensor:
+        return self.order.expand(len(images), -1)
 
     def for_labels(self, labels: Tensor, numbers: Tensor, seed: int = 0) -> Tensor:
         return self.order.expand(len(labels), -1)
@@ -182,20 +170,14 @@ class StoredOrder(OrderSource):
         "The orders of all images."
         return self.store.orders() if self.store else self.table
 
-    def __call__(
-        self,
-        images: Tensor,
-        index: Tensor | None = None,
-        flip: Tensor | None = None,
-        box: Tensor | None = None,
-    ) -> Tensor:  # as every source
+    def orders_for(self, images: Tensor, index: Any, flip: Any, box: Any) -> Tensor:
         if index is None:
             raise ValueError("orders come from a store: pass index=, the images' positions in their set")
         if len(index) != len(images):
             raise ValueError(
                 f"there are {len(images)} images and {len(index)} orders; give an index for each"
             )
-        return self._orders(index, images.shape[-2:], flip, box).to(images.device)
+        return self._orders(index, images.shape[-2:], flip, box)
 
 # %% ../../nbs/2_paper/15_source.ipynb #38d0f6ba
 def _grid_of(size: tuple[int, int], n_tokens: int) -> tuple[int, int]:
@@ -232,7 +214,7 @@ def check(self: StoredOrder, images: ImageSet, n_tokens: int) -> None:
     OrderSource.check(self, images, n_tokens)
 
 # %% ../../nbs/2_paper/15_source.ipynb #c7d50a19
-def _checked_orders(order: Any, source: OrderSource, images: Tensor) -> Tensor:  # (B, N), on their device
+def _checked_orders(order: Any, source: OrderSource, images: Tensor) -> Tensor:  # (B, N)
     "What a function gave for a batch. Raises ValueError if these are no orders of its images."
     if not isinstance(order, Tensor):
         raise ValueError(
@@ -245,7 +227,7 @@ def _checked_orders(order: Any, source: OrderSource, images: Tensor) -> Tensor: 
     order = check_order(order)
     if len(order) != len(images):
         raise ValueError(f"there are {len(images)} images and {len(order)} orders; give an order for each")
-    return order.to(images.device)
+    return order
 
 # %% ../../nbs/2_paper/15_source.ipynb #f9673802
 class ComputedOrder(OrderSource):
@@ -265,13 +247,7 @@ class ComputedOrder(OrderSource):
         self.key, self.live, self.model = key or name, live, model
         self.n_tokens = n_tokens
 
-    def __call__(
-        self,
-        images: Tensor,
-        index: Tensor | None = None,
-        flip: Tensor | None = None,
-        box: Tensor | None = None,
-    ) -> Tensor:  # as every source
+    def orders_for(self, images: Tensor, index: Any, flip: Any, box: Any) -> Tensor:
         return _checked_orders(self.make(images), self, images)
 
     def prepared(self, images: ImageSet, folder: str | Path, progress: bool = True) -> OrderSource:
@@ -308,13 +284,7 @@ class PriorOrder(OrderSource):
         self.key, self.n_tokens = digest(prior.orders, prior.labels), prior.orders.shape[1]
         self.grid = tuple(prior.grid)
 
-    def __call__(
-        self,
-        images: Tensor,
-        index: Tensor | None = None,
-        flip: Tensor | None = None,
-        box: Tensor | None = None,
-    ) -> Tensor:
+    def orders_for(self, images: Tensor, index: Any, flip: Any, box: Any) -> Tensor:
         raise ValueError(
             "a class prior has orders for images that are to be made, not for images that are there"
         )
@@ -444,16 +414,13 @@ def _check_options(given: dict) -> None:
             )
 
 # %% ../../nbs/2_paper/15_source.ipynb #9ac04e73
-def _code_of(entry: OrderEntry) -> list[str]:
-    "What tells versions of an order apart that does not come with the package."
+def _code_of(entry: OrderEntry) -> str:  # empty for an order that comes with the package
+    "What tells versions of a user's order apart."
     code = getattr(entry.make, "__code__", None)
     if code is None or entry.make.__module__.startswith("cop."):
-        return []
-    return [
-        hashlib.sha256(code.co_code + repr((code.co_consts, entry.make.__defaults__)).encode()).hexdigest()[
-            :8
-        ]
-    ]
+        return ""
+    values = repr((code.co_consts, entry.make.__defaults__))
+    return hashlib.sha256(code.co_code + values.encode()).hexdigest()[:8]
 
 # %% ../../nbs/2_paper/15_source.ipynb #c3f5827e
 def _registered(entry: OrderEntry, inputs: _Inputs, seed: int, given: dict) -> OrderSource:
@@ -471,9 +438,8 @@ def _registered(entry: OrderEntry, inputs: _Inputs, seed: int, given: dict) -> O
         inputs.check_grid(entry.name)
     if entry.kind == "fixed":
         return FixedOrder(_kept(entry, inputs), entry.name)
-    key = " ".join([entry.name, *_code_of(entry)])
-    if inputs.model is not None:
-        key += f" {fingerprint(*inputs.tensors())}"
+    by = "" if inputs.model is None else fingerprint(*inputs.tensors())
+    key = " ".join(filter(None, (entry.name, _code_of(entry), by)))
     make, pair = partial(_order_images, entry, inputs), (inputs.model, inputs.tokenizer)
     n = None if entry.live or inputs.grid is None else math.prod(inputs.grid)
     return ComputedOrder(make, entry.name, entry.kind, key, entry.live, pair, n)
