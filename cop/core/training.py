@@ -12,7 +12,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ from typing import Any
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
 from fastcore.basics import patch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch import nn
+from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from .batches import _load_batches, _StepBatches
 from cop.core.checkpoints import (
     _optimised_parameters,
     _save_checkpoint,
@@ -36,76 +37,7 @@ from cop.core.checkpoints import (
 from .config import TrainingConfig, learning_rate
 from .files import atomic_write
 from .hub import load_weights
-from .random import hash_keys, random_permutation
-
-# %% ../../nbs/6_appendix/55_training.ipynb #4f5d32ef
-class _StepBatches(Dataset):
-    "Step → batch, a pure function: there is no position to save."
-
-    def __init__(
-        self,
-        data: Dataset,  # dictionaries of tensors and numbers
-        config: TrainingConfig,
-        augment: Callable | None = None,  # (sample, key) → sample
-        process: int = 0,  # number of this process, whose slice of every batch is given
-        processes: int = 1,  # how many there are
-    ):
-        if not len(data):
-            raise ValueError("the data set is empty; there is nothing to train on")
-        if config.batch_size % processes:
-            raise ValueError(
-                f"batch_size {config.batch_size} cannot be shared by {processes} processes; use a multiple "
-                f"of {processes}"
-            )
-        self.data = data
-        self.config = config
-        self.augment = augment
-        self.permutations = {}  # epoch → permutation of the samples
-        self.positions = torch.arange(config.batch_size).chunk(processes)[process]
-
-    def __len__(self) -> int:
-        return self.config.steps
-
-    def __getitem__(self, step: int) -> dict:  # the collated samples, with "key" (b,) int64 and "step"
-        keys = hash_keys(self.config.seed, step, self.positions)
-        samples = []
-        for i, key in zip(self.positions.tolist(), keys.tolist()):
-            torch.default_generator.manual_seed(key)
-            sample = self.data[self.sample_at(step * self.config.batch_size + i)]
-            samples.append(self.augment(sample, key) if self.augment else sample)
-        return {**default_collate(samples), "key": keys, "step": step}
-
-# %% ../../nbs/6_appendix/55_training.ipynb #20354318
-@patch
-def sample_at(self: _StepBatches, position: int) -> int:
-    "The sample at a position of the endless sequence."
-    epoch, i = divmod(position, len(self.data))
-    if epoch not in self.permutations:
-        # the last two permutations are kept, for batches that reach over an epoch's end
-        self.permutations = {e: p for e, p in self.permutations.items() if e == epoch - 1}
-        key = hash_keys(self.config.seed, epoch)[None]
-        self.permutations[epoch] = random_permutation(key, len(self.data))[0]
-    return int(self.permutations[epoch][i])
-
-# %% ../../nbs/6_appendix/55_training.ipynb #e933aceb
-def _ignore_signals(worker: int):
-    for s in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(s, signal.SIG_IGN)
-
-
-def _load_batches(batches: _StepBatches, first: int, device: torch.device) -> Iterator[dict]:
-    "Yield the batches from step `first` on, on the device."
-    loader = DataLoader(
-        batches,
-        batch_size=None,
-        sampler=range(first, len(batches)),
-        num_workers=batches.config.workers,
-        pin_memory=device.type == "cuda",
-        worker_init_fn=_ignore_signals,
-        generator=torch.Generator(),
-    )
-    for batch in loader:
-        yield {k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in batch.items()}
+from .random import hash_keys
 
 # %% ../../nbs/6_appendix/55_training.ipynb #cfd05bfd
 # fields that may change when a run goes on

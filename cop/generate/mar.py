@@ -24,7 +24,7 @@ from ..core.files import fingerprint
 from ..core.hub import load_public_weights, weight_differences
 from ..core.random import hash_keys, random_normal, random_permutation, random_uniform
 from ..core.training import save_both, save_task, train
-from .diffusion import Denoiser
+from .denoiser import Denoiser
 from .mar_model import MAR, MAR_SIZES, sample_mask_ratio, tokens_at
 from ..images.dataset import ImageSet, evenly_spaced, random_flip
 from ..images.kl16 import KL16
