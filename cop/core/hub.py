@@ -18,10 +18,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .files import atomic_write
+from .files import atomic_write, data_path
 
 # %% auto #0
-__all__ = ['read_config', 'weight_differences', 'load_weights', 'Pretrained', 'load_public_weights']
+__all__ = ['read_config', 'weight_differences', 'load_weights', 'shipped_path', 'shipped_models', 'Pretrained',
+           'load_public_weights']
 
 # %% ../../nbs/6_appendix/52_hub.ipynb #5db0cf86
 def read_config(
@@ -102,6 +103,24 @@ def load_weights(
     return model
 
 # %% ../../nbs/6_appendix/52_hub.ipynb #d1fefef2
+def shipped_path() -> Path | None:  # the folder; None if there is none
+    "The folder of the shipped models: `data/checkpoints` of a checkout, `models` of an installed package."
+    import cop
+
+    if data_path():
+        return data_path() / "checkpoints"
+    folder = Path(cop.__file__).resolve().parent / "models"
+    return folder if folder.is_dir() else None
+
+
+def shipped_models(
+    kind: str,  # class of the model in small letters, such as "ranker"
+) -> dict[str, Path]:  # name → folder of config.json and model.safetensors
+    "The shipped models of a class."
+    folders = sorted(shipped_path().glob(f"{kind}-*")) if shipped_path() else []
+    return {folder.name.removeprefix(f"{kind}-"): folder / "model" for folder in folders}
+
+
 def _download(name: str, revision: str | None) -> Path:
     "The folder of a model of the hub; FileNotFoundError if the hub does not give it."
     from huggingface_hub import snapshot_download
@@ -110,13 +129,11 @@ def _download(name: str, revision: str | None) -> Path:
     try:
         return Path(snapshot_download(name, revision=revision, allow_patterns=files))
     except Exception as e:
-        raise FileNotFoundError(
-            f"there is no folder {name}, and the hub did not give a model of that name ({type(e).__name__})"
-        ) from e
+        raise FileNotFoundError(f"the hub did not give a model {name} ({type(e).__name__})") from e
 
-
-def _model_folder(path: str | Path, revision: str | None) -> Path:
-    "The folder of a saved model; it is downloaded if `path` is no folder but looks like owner/model."
+# %% ../../nbs/6_appendix/52_hub.ipynb #35c7b0fa
+def _model_folder(path: str | Path, kind: str, revision: str | None) -> Path:
+    "The folder of a saved model: an existing folder, a shipped model, or hf-hub:owner/model, downloaded."
     folder = Path(path).expanduser()
     if folder.is_file():
         raise ValueError(
@@ -124,9 +141,13 @@ def _model_folder(path: str | Path, revision: str | None) -> Path:
         )
     if folder.is_dir():
         return folder
-    if str(path).count("/") != 1 or str(path)[0] in "./~":
-        raise FileNotFoundError(f"there is no folder {path}")
-    return _download(str(path), revision)
+    shipped = shipped_models(kind)
+    if str(path) in shipped:
+        return shipped[str(path)]
+    if str(path).startswith("hf-hub:"):
+        return _download(str(path).removeprefix("hf-hub:"), revision)
+    known = f"; shipped {kind}s are {', '.join(shipped)}" if shipped else ""
+    raise FileNotFoundError(f"there is no folder {path}{known}; a model of the hub is hf-hub:owner/model")
 
 # %% ../../nbs/6_appendix/52_hub.ipynb #a069e0fa
 class Pretrained(nn.Module, PyTorchModelHubMixin):
@@ -153,11 +174,12 @@ class Pretrained(nn.Module, PyTorchModelHubMixin):
     @classmethod
     def from_pretrained(
         cls,
-        path: str | Path,  # a folder that `save_pretrained` wrote, or owner/model on the Hugging Face hub
+        # a folder that `save_pretrained` wrote, the name of a shipped model, or hf-hub:owner/model
+        path: str | Path,
         revision: str | None = None,  # of the hub's repository
     ) -> Pretrained:  # in evaluation mode
         "Load a model. Raises FileNotFoundError or ValueError with one line that says what is wrong."
-        folder = _model_folder(path, revision)
+        folder = _model_folder(path, cls.__name__.lower(), revision)
         model = cls(**_check_config(cls, read_config(folder), folder))
         return load_weights(model, folder / "model.safetensors").eval()
 

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from ..core.checks import check_order
 from ..core.files import atomic_write
 from ..images.dataset import ImageSet, check_indices
-from .agreement import crop_order, flip_order
+from .agreement import crop_order, flip_order, regrid_order
 from .registry import Kind
 
 # %% ../../nbs/6_appendix/56_store.ipynb #304ad1c1
@@ -241,10 +241,45 @@ def save_orders(
 
 
 def load_orders(
-    folder: str | Path,  # written by `save_orders` or `OrderStore`
+    folder: str | Path,  # written by `cop order`, `save_orders` or `OrderStore`
+    # a set of images, or their file names: orders of these, matched by name; None: all, as they were stored
+    images: ImageSet | Sequence[str | Path] | None = None,
+    grid: tuple[int, int] | None = None,  # rows, columns that are wanted (`regrid_order`); None: as stored
 ) -> Tensor:  # (n, N) int64
-    "All orders of a store."
-    return OrderStore(folder).orders()
+    "Orders of a store. Raises FileNotFoundError, or ValueError that names an image without an order."
+    store = OrderStore(folder)
+    orders = store.orders(None if images is None else _positions(store, images))
+    return orders if grid in (None, store.grid) else regrid_order(orders, store.grid, grid)
+
+
+def _positions(store: OrderStore, images: ImageSet | Sequence[str | Path]) -> list[int]:
+    "Where the orders of some images lie: by name, or one by one for images without names."
+    names = images.files if isinstance(images, ImageSet) else [str(name) for name in images]
+    stored = store.files()
+    if names is None or stored is None:
+        if not isinstance(images, ImageSet) or len(images) != len(store):
+            raise ValueError(
+                f"there are {len(images):,} images and {len(store):,} orders in {store.folder}, and no file "
+                "names to match them by: order the same images, all of them"
+            )
+        return list(range(len(store)))
+    return _match_names(names, stored, store.folder)
+
+
+def _match_names(names: Sequence[str], stored: Sequence[str], folder: Path) -> list[int]:
+    "Positions of names among those that are stored: by the whole path, or by its end if that is unique."
+    whole = {name: i for i, name in enumerate(stored)}
+    ends = {}
+    for i, name in enumerate(stored):
+        ends.setdefault(Path(name).name, []).append(i)
+    found = []
+    for name in names:
+        last = ends.get(Path(name).name, [])
+        if name not in whole and len(last) != 1:
+            why = "several files of that name" if last else "no order of it"
+            raise ValueError(f"{folder} has {why}: {name}; order these images into a folder of their own")
+        found.append(whole[name] if name in whole else last[0])
+    return found
 
 # %% ../../nbs/6_appendix/56_store.ipynb #39e956e5
 def save_order(

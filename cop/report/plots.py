@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COLOURS', 'DASHES', 'MARKERS', 'UNSEEN', 'as_rgb', 'patch_centres', 'plot_dependencies', 'plot_order', 'only_seen',
-           'first_patches', 'contact_sheet', 'plot_order_heatmap', 'plot_rank_maps', 'picture_table']
+           'first_patches', 'short_name', 'contact_sheet', 'plot_order_heatmap', 'plot_rank_maps', 'picture_table']
 
 # %% ../../nbs/6_appendix/58_plots.ipynb #9c17f131
 from typing import NamedTuple
@@ -266,6 +266,17 @@ def _sheet_titles(ax: Axes, titles: tuple[str, ...], layout: _SheetLayout) -> No
             x = layout.corner(column, k)[1] + layout.width / 2
             ax.text(x, -layout.gap / 2, title, ha="center", va="bottom", fontsize=8)
 
+
+def short_name(
+    name: str,  # of a file
+    longest: int = 40,  # characters
+) -> str:
+    "A name that fits under a picture: its middle is left out."
+    if len(name) <= longest:
+        return name
+    half = (longest - 1) // 2
+    return f"{name[:half]}…{name[-half:]}"
+
 # %% ../../nbs/6_appendix/58_plots.ipynb #09e06795
 def contact_sheet(
     images: Tensor,  # uint8 (B, C, H, W)
@@ -274,7 +285,7 @@ def contact_sheet(
     columns: int = 3,  # images in a row
     share: float = 0.22,  # of the patches shown in the third picture of each, in [0, 1]
     top: int = 8,  # first patches that the line joins
-    captions: list[str] | None = None,  # one for each image
+    captions: list[str] | None = None,  # one for each image, such as `short_name` makes
 ) -> Figure:
     "Image, order and first patches of many images. Raises ValueError unless there is one order an image."
     if not len(images) or len(orders) != len(images):
@@ -296,8 +307,12 @@ def contact_sheet(
         _draw_order(ax, order, centres + (x, y), layout.height / grid[0], top)
     for b, caption in enumerate(captions or []):
         y, x = layout.corner(b)
-        ax.text(x, y + layout.height + layout.gap / 2, caption, fontsize=8, va="top")
+        ax.text(x, y + layout.height + layout.gap / 2, caption, fontsize=8, va="top", parse_math=False)
     _sheet_titles(ax, ("image", "order", f"first {share:.0%}"), layout)
+    legend = f"larger circles come earlier, ★ first; the line joins the first {top} patches"
+    ax.text(1, -0.01, legend, transform=ax.transAxes, fontsize=7, ha="right", va="top", color="0.35")
+    legend = f"larger circles come earlier, ★ first; the line joins the first {top} patches"
+    ax.text(1, -0.01, legend, transform=ax.transAxes, fontsize=7, ha="right", va="top", color="0.35")
     return fig
 
 # %% ../../nbs/6_appendix/58_plots.ipynb #d2f8d0c2
