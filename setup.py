@@ -16,6 +16,8 @@ status = {
     "4": "4 - Beta",
     "5": "5 - Production/Stable",
 }
+shipped_models = ["ranker-photos", "ranker-fashion", "ranker-label", "comae-fashion"]
+shipped = ["cop.models"]  # a folder without code: models that work offline from a wheel
 extra = "_requirements"  # `dev_requirements` in settings.ini becomes the extra `dev`, and so on
 
 setup(
@@ -36,8 +38,13 @@ setup(
         f"Natural Language :: {cfg['language']}",
         "Programming Language :: Python :: 3",
     ],
-    packages=find_packages(include=[cfg["lib_path"], cfg["lib_path"] + ".*"]),
-    package_data={"cop": ["py.typed"], "cop.report": ["templates/*"]},
+    packages=[*find_packages(include=[cfg["lib_path"], cfg["lib_path"] + ".*"]), *shipped],
+    package_dir={"cop": "cop", "cop.models": "data/checkpoints"},
+    package_data={
+        "cop": ["py.typed"],
+        "cop.report": ["templates/*"],
+        "cop.models": [f"{name}/**/*" for name in shipped_models],
+    },
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg["requirements"].split(),
     extras_require={k[: -len(extra)]: v.split() for k, v in cfg.items() if k.endswith(extra)},

@@ -11,6 +11,9 @@ from importlib import import_module
 from typing import Any
 
 _NAMES = {  # name → the module that defines it, or completes it
+    "rank": "report.rank",
+    "evaluate_orders": "report.evaluate",
+    "load_pictures": "images.pictures",
     "load_images": "images.sources",
     "ImageSet": "images.dataset",
     "PixelPatches": "images.tokenizers",

@@ -5,8 +5,8 @@
     --isolated    let the build fetch its own setuptools, as `pip install` does
 
 The wheel is installed into a temporary folder, first on the path of a Python that ignores the working
-folder and PYTHONPATH. Every module of cop/ must come from there, the commands must lead to functions, and the
-version must be that of settings.ini.
+folder and PYTHONPATH. Every module of cop/ must come from there, the commands must lead to functions, the
+version must be that of settings.ini, and `cop.rank` must order a picture with the ranker that comes along.
 """
 
 import json
@@ -30,7 +30,10 @@ for m in modules:
     if not got.startswith(target): sys.exit(f"{m} came from {got}, not from the wheel")
 dist = distribution(name)
 scripts = {e.name: callable(e.load()) for e in dist.entry_points if e.group == "console_scripts"}
-print(json.dumps({"version": dist.version, "scripts": scripts}))
+import cop, numpy
+cop.core.hub.data_path = lambda: None  # as where there is no checkout
+ranked = cop.rank(numpy.zeros((40, 60, 3), "uint8"))
+print(json.dumps({"version": dist.version, "scripts": scripts, "patches": ranked.orders.shape[1]}))
 """
 
 
@@ -49,6 +52,7 @@ def build(tmp, isolated):
     "Copy what is needed to build, so that nothing is written into the checkout; returns the wheel."
     source = tmp / "source"
     shutil.copytree(ROOT / "cop", source / "cop", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "data" / "checkpoints", source / "data" / "checkpoints")
     for f in ROOT.iterdir():
         if f.is_file() and not f.name.startswith(".git"):
             shutil.copy(f, source)
@@ -95,6 +99,8 @@ def main():
                 "using the wheel",
             ).splitlines()[-1]
         )
+    if told["patches"] != 256:
+        sys.exit(f"the wheel's ranker ordered {told['patches']} patches of a picture, not 256")
     if told["version"] != cfg["version"]:
         sys.exit(f"the wheel's version is {told['version']}, settings.ini has {cfg['version']}")
     if sorted(told["scripts"]) != sorted(s.split("=")[0] for s in cfg["console_scripts"].split()) or not all(
