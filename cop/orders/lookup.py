@@ -154,9 +154,15 @@ def _check_options(given: dict) -> None:
             )
 
 # %% ../../nbs/2_paper/16_lookup.ipynb #9ac04e73
+def _plain(value: Any) -> str:
+    "A value as text that is the same in every process."
+    text = str(sorted(map(repr, value))) if isinstance(value, (set, frozenset)) else repr(value)
+    return re.sub(r" at 0x\w+", "", text)
+
+
 def _code(code: CodeType) -> str:
     "What a function does: its instructions, and the names and constants in them."
-    constants = [_code(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    constants = [_code(c) if isinstance(c, CodeType) else _plain(c) for c in code.co_consts]
     return f"{code.co_code.hex()} {code.co_names} {constants}"
 
 
@@ -174,7 +180,7 @@ def _value(value: Any, deep: bool) -> str:
         return " ".join(_value(v, deep) for v in (value.func, *value.args, *value.keywords.values()))
     if isinstance(value, FunctionType) and not str(value.__module__).startswith("cop."):
         return _function(inspect.unwrap(value), deep)
-    return value.__name__ if isinstance(value, ModuleType) else re.sub(r" at 0x\w+", "", repr(value))
+    return value.__name__ if isinstance(value, ModuleType) else _plain(value)
 
 
 def _function(function: FunctionType, deep: bool) -> str:
