@@ -95,7 +95,7 @@ def vit_orders(
     progress: bool = True,  # show a bar
 ) -> OrderSource:
     "The orders of some images for a classifier. Raises ValueError if there are none, or patches differ."
-    given = {"dense_vit": net.eval(), **{name: value for name, value in options.items() if value}}
+    given = {**options, "dense_vit": options.get("dense_vit") or net.eval()}
     option = needed_option(order, given)
     if option == "ranker":
         given[option], _ = load_given(option, given[option], net.mean.device)

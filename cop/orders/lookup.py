@@ -189,7 +189,7 @@ def _function(function: FunctionType, deep: bool) -> str:
     used += [*outside.nonlocals.values(), *outside.globals.values()]
     return " ".join([_code(function.__code__), *(_value(v, False) for v in used if deep)])
 
-
+# %% ../../nbs/2_paper/16_lookup.ipynb #16aa0004
 def identify(
     maker: Any,  # a model, an estimator, a tokenizer or a function
 ) -> str:  # 16 hexadecimal digits
