@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['HOLDS', 'one_line', 'one_line_errors', 'training_config', 'training_images', 'processes', 'weights_digest',
            'load_run', 'check_size', 'load_ranker', 'load_vit', 'load_generator', 'read_record', 'read_task',
-           'load_given', 'needed_option', 'command_source']
+           'load_given', 'check_unused', 'needed_option', 'command_source']
 
 # %% ../../nbs/6_appendix/63_cli_common.ipynb #425be7bf
 import dataclasses
@@ -25,7 +25,7 @@ from accelerate import Accelerator, InitProcessGroupKwargs
 
 from ..classify.sparse_vit import SparseViT
 from ..core.config import TrainingConfig
-from ..core.files import fingerprint
+from ..core.files import digest
 from ..core.registry import ORDERS
 from ..entropy.estimator import load_estimator
 from ..generate.mar import MAR
@@ -135,6 +135,13 @@ def _what_to_run(kind: type) -> tuple[str, str]:
     return what, f"train one with {command} --source … --out runs/mine"
 
 
+def _check_whole_run(folder: Path, option: str) -> None:
+    "Raise a ValueError for a folder in a run, such as its model/: the model's tokenizer is beside it."
+    run = folder.absolute().parent
+    if (run / "model").is_dir() and (run / "tokenizer").is_dir() and not (folder / "model").is_dir():
+        raise ValueError(f"{folder} is a part of a run: pass the run's folder, --{option} {folder.parent}")
+
+# %% ../../nbs/6_appendix/63_cli_common.ipynb #63aa0003
 def load_run(
     model: str | None,  # folder of a run
     kind: type = CoMAE,  # CoMAE, MAR or AcquisitionPolicy
@@ -145,6 +152,7 @@ def load_run(
     if not model:
         raise ValueError(f"--{option} is missing: {how}, then pass --{option} runs/mine")
     folder = Path(model)
+    _check_whole_run(folder, option)
     if not (folder / "model").is_dir():
         raise FileNotFoundError(f"{folder} holds no finished {what}: let its command end, or {how}")
     tokenizer = load_tokenizer(folder / "tokenizer")
@@ -270,29 +278,47 @@ def load_given(
 ) -> tuple[Any, str]:  # a model, or (model, tokenizer), as `order_source` takes it; a digest of the weights
     "What an option's folder holds. Raises FileNotFoundError or ValueError with one line."
     if option == "ranker":
-        ranker, digest = load_ranker(folder)
-        return ranker.to(device), digest
+        ranker, weights = load_ranker(folder)
+        return ranker.to(device), weights
     if option.endswith("_vit"):
         vit = load_vit(folder).to(device).eval()
-        return vit, fingerprint(*vit.state_dict().values())
+        return vit, digest(*vit.state_dict().values())
     if option == "estimator":
+        _check_whole_run(Path(folder), option)
         estimator = load_estimator(Path(folder) / "model")
-        return (estimator, load_tokenizer(Path(folder) / "tokenizer")), fingerprint(*estimator.tensors())
-    net, tokenizer, digest = load_run(folder, AcquisitionPolicy if option == "policy" else CoMAE, option)
-    return (net.to(device), tokenizer.to(device)), digest
+        return (estimator, load_tokenizer(Path(folder) / "tokenizer")), digest(*estimator.tensors())
+    net, tokenizer, weights = load_run(folder, AcquisitionPolicy if option == "policy" else CoMAE, option)
+    return (net.to(device), tokenizer.to(device)), weights
 
 # %% ../../nbs/6_appendix/63_cli_common.ipynb #c9a4417e
+def check_unused(
+    order: str,  # a registered name, a file or a folder
+    options: dict[str, Any],  # option → folder, if it was typed
+) -> None:
+    "Raise a ValueError for a folder that was typed, and that the order does not use."
+    if order not in ORDERS and not Path(order).exists() and order != "all":
+        return  # there is no such order, which is said elsewhere
+    its = ORDERS[order].model if order in ORDERS else None
+    unused = [name for name, value in options.items() if isinstance(value, (str, Path)) and name != its]
+    if unused:
+        uses = f"it uses --{its} alone" if its else "it needs no model"
+        raise ValueError(f"the order {order} does not use --{unused[0]} ({uses}): leave --{unused[0]} out")
+
+
 def needed_option(
     order: str,  # a registered name, a file or a folder
     options: dict[str, Any],  # option → folder, or what was loaded already
 ) -> str | None:  # of `HOLDS`; None: nothing has to be loaded
-    "The option that gives what an order needs. Raises ValueError that names it if it is missing."
-    if order not in ORDERS:
-        return None
-    option = ORDERS[order].model
-    if option and not options.get(option):
+    "The option that gives what an order needs. Raises ValueError if it is missing, or another was typed."
+    option = ORDERS[order].model if order in ORDERS else None
+    if option and option not in options:
+        raise ValueError(
+            f"the order {order} needs --{option}, which this command does not have: choose another order"
+        )
+    if option and not options[option]:
         holds = HOLDS.get(option, "such a model")
         raise ValueError(f"the order {order} needs --{option}, the folder of {holds}")
+    check_unused(order, options)
     return option
 
 # %% ../../nbs/6_appendix/63_cli_common.ipynb #d05f6612

@@ -19,9 +19,9 @@ from ..classify.cost import count_macs
 from ..classify.predictions import Predictions, distinct_keeps, evaluate
 from ..classify.sparse_vit import SparseViT, kept_tokens
 from ..classify.training import blank
-from .common import HOLDS, load_vit, one_line_errors, read_record, read_task
+from .common import HOLDS, check_unused, load_vit, one_line_errors, read_record, read_task
 from .vit import vit_orders
-from ..core.files import atomic_write, fingerprint
+from ..core.files import atomic_write, digest
 from ..core.registry import ORDERS
 from ..images.dataset import ImageSet
 from ..images.sources import load_images
@@ -115,15 +115,18 @@ def _keeps(keep: str) -> list[int] | None:  # largest first; None: all
 def _orders_of(
     order: str, images: ImageSet, net: SparseViT, out: Path, seed: int, options: dict
 ) -> OrderSource:
-    "The orders of held-out images. Raises ValueError for one that is chosen on training images."
+    "The orders of held-out images. Raises ValueError for one that is, or was, chosen on the images."
     if order in ORDERS and ORDERS[order].fitted:
         raise ValueError(
             f"the {order} order is chosen when a model is trained with it; afterwards it is a file, "
             f"orders/{order}.json in the folder of that run"
         )
+    check_unused(order, options)
     if order == "random":
         return RandomOrder(net.n_tokens, seed)
-    return vit_orders(order, images, net, out / "orders", options)
+    orders = vit_orders(order, images, net, out / "orders", options)
+    orders.check_held_out(images)
+    return orders
 
 
 def _classifier(net: SparseViT, positions_only: bool, device: str, bf16: bool) -> Callable:
@@ -187,7 +190,7 @@ def cop_eval_vit(
     query = {"model": str(model), "order": order, "source": source, "split": split}
     query |= {"images": len(images), "set": images.key(), "positions_only": positions_only}
     query |= {"keep": keep, "precision": precision, "seed": seed}
-    query["weights"] = fingerprint(*net.state_dict().values())
+    query["weights"] = digest(*net.state_dict().values())
     out = _folder_for(out, query, limit)
     _check_results(out, query)
     orders = _orders_of(order, images, net, out, seed, options)

@@ -34,6 +34,7 @@ from cop.cli.common import (
     training_images,
 )
 from ..core.files import atomic_write
+from ..core.registry import ORDERS
 from ..generate.cmar import Variant, cmar_variant, sample_images, train_cmar
 from ..generate.diffusion import diffusion_tables
 from ..generate.features import load_extractor
@@ -238,6 +239,15 @@ def _check_sampling(batch: int, count: int, precision: str) -> None:
         raise ValueError(f"precision is {precision!r}; it must be 'no' or 'bf16'")
 
 
+def _check_needs_no_image(order: str) -> None:
+    "Raise a ValueError for a registered order that is made from images."
+    if order in ORDERS and (ORDERS[order].kind == "image" or ORDERS[order].fitted):
+        raise ValueError(
+            f"the order {order} is made from images, and there is none yet: train with cop_train_cmar "
+            f"--order {order} --out runs/mine, and pass --order runs/mine/prior.safetensors"
+        )
+
+
 def _check_record(out: Path, about: dict) -> None:
     "Raise a ValueError if a folder holds images that were made in another way."
     made_by = read_record(out / "sampling.json")
@@ -309,6 +319,7 @@ def cop_sample(
     net, tokenizer, digest = load_generator(model, size, vae)
     out, classes, state = Path(out), _classes(labels, net.class_num), processes()
     net.check_labels(torch.tensor(classes))
+    _check_needs_no_image(order)
     along = command_source(order, tuple(tokenizer.grid), {"policy": policy}, tokenizer=tokenizer)
     if along.kind == "image":
         along.for_labels(torch.tensor(classes), torch.zeros(len(classes)))  # says why it cannot be

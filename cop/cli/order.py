@@ -23,6 +23,7 @@ from cop.cli.common import (
     training_config,
     training_images,
 )
+from ..core.registry import IMAGE_SOURCES, ORDERS
 from ..images.dataset import ImageSet, evenly_spaced
 from ..images.sources import load_images
 from ..images.tokenizers import fit_tokenizer, patch_grid
@@ -102,18 +103,54 @@ def _split_of(source: str, split: str | None) -> str:
     "The part of a source: what was asked for, else all of a folder, the held-out part of a named set."
     if split:
         return split
-    if Path(source).is_dir():
-        return "all"
-    return "val" if source == "imagenet" else "test"
+    if source in IMAGE_SOURCES:
+        return "val" if source == "imagenet" else "test"
+    return "all"
+
+
+def _check_channels(images: ImageSet, network: Any, folder: str | None, grey: bool) -> None:
+    "Raise a ValueError if a network takes images of other channels."
+    have = images[0]["image"].shape[0]
+    want = getattr(network, "channels", have)
+    if have != want:
+        cure = "leave --grey out" if grey else "use another model"
+        raise ValueError(f"the images have {have} channels, the model in {folder} takes {want}: {cure}")
 
 
 def _grid_of(images: ImageSet, network: Any, patch_size: int | None) -> tuple[int, int]:
-    "Rows and columns of patches: the network's own, or those of a patch size."
-    if isinstance(network, tuple):  # a model and its tokenizer
-        return tuple(network[1].grid)
+    "Rows and columns of patches: the network's, or of a patch size. Raises ValueError if both differ."
     size = images[0]["image"].shape[1:]
+    tokenizer = network[1] if isinstance(network, tuple) else None
+    its = size[0] // tokenizer.grid[0] if tokenizer else getattr(network, "patch_size", None)
+    if its and patch_size not in (None, its):
+        raise ValueError(
+            f"patch_size is {patch_size}, but the model has patches of {its} pixels: leave --patch_size out"
+        )
     default = 4 if min(size) < 64 else 16
-    return patch_grid(*size, getattr(network, "patch_size", None) or patch_size or default)
+    return tuple(tokenizer.grid) if tokenizer else patch_grid(*size, its or patch_size or default)
+
+# %% ../../nbs/6_appendix/64_cli_order.ipynb #64aa0001
+def _paths(images: ImageSet) -> set[Path]:
+    return set() if images.folder is None else {(images.folder / f).resolve() for f in images.files}
+
+
+def _may_look_at(order: str, images: ImageSet, train_source: str | None, how: dict[str, Any]) -> ImageSet:
+    "The images that an order is chosen on, if it is; else those that are ordered. Raises ValueError."
+    if order not in ORDERS or not ORDERS[order].fitted:
+        if train_source:
+            raise ValueError(f"the order {order} is not chosen on training images: leave --train_source out")
+        return images
+    if not train_source:
+        raise ValueError(
+            f"the order {order} is chosen on training images: pass --train_source, a named set or a folder"
+        )
+    every = load_images(train_source, "train", **how)
+    if every.key() != images.key() and _paths(every) & _paths(images):
+        raise ValueError(
+            "--source has images of --train_source among others: order these alone, and held-out ones into "
+            "another folder (--split train, --split test)"
+        )
+    return every.spread(1000) if ORDERS[order].model == "random_vit" else every
 
 # %% ../../nbs/6_appendix/64_cli_order.ipynb #1f6d3a58
 def _store_for(
@@ -154,6 +191,8 @@ def cop_order(
     patch_size: int | None = None,
     out: str = "runs/orders",  # folder of the orders and of contact_sheet.png
     split: str | None = None,  # part of the source (default: test of a named set, all of a folder)
+    # set of images, or folder, on whose train part greedy and supervised are chosen
+    train_source: str | None = None,
     root: str | None = None,  # folder of torchvision's sets (default: data/cache of the checkout)
     image_size: int | None = None,  # files: resize and centre-crop to this many pixels
     skip_errors: bool = False,  # files: leave out and count those that cannot be read
@@ -175,18 +214,23 @@ def cop_order(
     option = needed_option(order, options)
     network, digest = load_given(option, options[option], device) if option else (None, None)
     tokenizer = network[1] if isinstance(network, tuple) else None
-    mode = "L" if grey or (tokenizer and tokenizer.channels == 1) else "RGB"
-    part = _split_of(source, split)
-    images = load_images(source, part, root, image_size=image_size, mode=mode, skip_errors=skip_errors)
+    mode = "L" if grey or getattr(tokenizer or network, "channels", 3) == 1 else "RGB"
+    how = {"root": root, "image_size": image_size, "mode": mode, "skip_errors": skip_errors}
+    images = load_images(source, _split_of(source, split), **how)
     if tokenizer:
         check_size(images, tokenizer, options[option])
+    _check_channels(images, network, options.get(option), grey)
     grid = _grid_of(images, network, patch_size)
+    if chunk and option != "comae":
+        raise ValueError(f"the order {order} runs no CoMAE: leave --chunk out")
     if option == "comae":  # how many sequences run at once changes no order
         network[0].dependencies = partial(network[0].dependencies, chunk=chunk)
     given = {option: network} if option else {}
-    orders = order_source(order, grid, images=images, seed=seed, **given)
+    seen = _may_look_at(order, images, train_source, how)
+    orders = order_source(order, grid, images=seen, seed=seed, **given)
     orders.check(images, grid[0] * grid[1])
     about = {"image_size": image_size, "weights": digest, "seed": seed, "grey": grey}
+    about["chosen_on"] = orders.chosen_on
     store = _store_for(out, orders, images, grid, about)
     n = min(limit or len(images), len(images))
     store.fill(images, lambda x, i: orders(x.to(device), i).cpu(), n, batch, shard_size, name=order)

@@ -60,6 +60,11 @@ def _check_objective(
         raise ValueError(
             f"the objective {objective} starts from no given order, only label does: leave --start out"
         )
+    for name, folder, its in (("comae", comae, "comae"), ("vit", vit, "label")):
+        if folder and objective != its:
+            raise ValueError(
+                f"the objective {objective} does not use --{name}, only {its} does: leave it out"
+            )
     if objective == "label" and not vit:
         raise ValueError(
             "the objective label needs --vit, the folder of a run of cop_train_vit, best one with --order "
@@ -155,7 +160,7 @@ def _from_graphs(request: _Request, teacher: Callable, by: str, grid: tuple[int,
 
 # %% ../../nbs/6_appendix/68_cli_ranker.ipynb #53c0a8e2
 def _from_comae(request: _Request) -> tuple[Objective, dict]:
-    net, tokenizer, by = load_run(request.comae)
+    net, tokenizer, by = load_run(request.comae, option="comae")
     check_size(request.images, tokenizer, request.comae)
     net, tokenizer = net.to(request.device), tokenizer.to(request.device)
     fields = request.fields_for(tokenizer.patch_size)

@@ -18,6 +18,7 @@ from ..classify.sparse_vit import SparseViT
 from ..classify.training import Augment, train_vit, trivial_augment
 from cop.cli.common import (
     HOLDS,
+    check_unused,
     command_source,
     load_given,
     load_vit,
@@ -94,7 +95,7 @@ def vit_orders(
     progress: bool = True,  # show a bar
 ) -> OrderSource:
     "The orders of some images for a classifier. Raises ValueError if there are none, or patches differ."
-    given = {"dense_vit": net.eval(), **{name: value for name, value in options.items() if value}}
+    given = {**options, "dense_vit": options.get("dense_vit") or net.eval()}
     option = needed_option(order, given)
     if option == "ranker":
         given[option], _ = load_given(option, given[option], net.mean.device)
@@ -112,7 +113,9 @@ def _how_to_evaluate(out: str, order: str, **options: Any) -> str:
         along = f"{out}/orders/{order}.json"
     if (Path(order) / "manifest.json").is_file():
         along = "… (cop_order's for the held-out images)"
-    given = {**options, "order": along}
+    needed = ORDERS[along].model if along in ORDERS else None  # a file or a folder needs no model
+    given = {name: value for name, value in options.items() if name not in HOLDS or name == needed}
+    given["order"] = along
     typed = "".join(f" --{name} {value}" for name, value in given.items() if value)
     return f"cop_eval_vit --model {out}{typed}"
 
@@ -187,6 +190,8 @@ def cop_train_vit(
 ) -> None:
     "Train a vision transformer along orders. Interrupt it at any time; the same command goes on."
     _check_all_or_order(order, trivial, positions_only)
+    options = {name: value for name, value in locals().items() if name in HOLDS}
+    check_unused(order, options)
     mode = "L" if grey else "RGB"
     images = training_images(source, split, root, download, image_size, skip_errors, mode)
     images.check_labels()
@@ -194,7 +199,6 @@ def cop_train_vit(
     net = _vit_of(model, images, arguments, patch_size, pretrained, gather_pixels)
     state, training = processes(), training_config(locals())
     net = net.to(state.device)
-    options = {name: value for name, value in locals().items() if name in HOLDS}
     orders, store = "random", Path(out) / "orders"
     if order != "all":
         with state.main_process_first():

@@ -49,6 +49,8 @@ def atomic_write(
 # %% ../../nbs/6_appendix/46_files.ipynb #385cd29d
 def _summary(x: Tensor) -> str:
     "Length, mean, deviation, and a weighted sum that depends on the sequence, rounded."
+    if not x.is_floating_point():  # nothing is rounded
+        return digest(x)
     x = x.detach().cpu().double().flatten()
     deviation = x.std(correction=0)
     in_sequence = (x * torch.arange(len(x)).cos()).sum() / (len(x) ** 0.5 * deviation + 1e-9)
@@ -58,16 +60,24 @@ def _summary(x: Tensor) -> str:
 def fingerprint(
     *tensors: Tensor,  # of numbers, any shapes
 ) -> str:  # 16 hexadecimal digits
-    "A hash of tensors to about three digits: rounding differences between machines do not change it."
+    """A hash of tensors to about three digits: rounding differences between machines do not change it.
+
+    For what is computed anew at every start; `digest` identifies a model, an order or data that are held.
+    """
     return hashlib.sha256("; ".join(map(_summary, tensors)).encode()).hexdigest()[:16]
 
 # %% ../../nbs/6_appendix/46_files.ipynb #e1840bc6
 def digest(
-    *tensors: Tensor,  # of whole numbers
+    *tensors: Tensor,  # of any shapes and types
 ) -> str:  # 16 hexadecimal digits
-    "A hash of tensors that any other number changes."
+    "A hash of tensors that any other number, shape or floating-point type changes."
     found = hashlib.sha256()
     for tensor in tensors:
+        tensor = tensor.detach().cpu()
+        if tensor.is_floating_point():
+            found.update(str(tensor.dtype).encode())
+        else:
+            tensor = tensor.long()
         found.update(str(tuple(tensor.shape)).encode())
-        found.update(tensor.detach().cpu().long().contiguous().numpy().tobytes())
+        found.update(tensor.contiguous().flatten().view(torch.uint8).numpy())
     return found.hexdigest()[:16]

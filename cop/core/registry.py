@@ -5,6 +5,7 @@
 # %% ../../nbs/6_appendix/47_registry.ipynb #eb745065
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
@@ -60,6 +61,11 @@ def _with_article(kind: str) -> str:
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
+def _check_name(kind: str, name: str) -> None:
+    if not isinstance(name, str) or not re.fullmatch(r"\w[\w.-]*", name):
+        raise ValueError(f"{name!r} is no name of {_with_article(kind)}: use letters, digits, - _ and .")
+
+
 def _origin(made_by: Any) -> str:
     return f"{getattr(made_by, '__module__', '')}.{getattr(made_by, '__qualname__', made_by)}"
 
@@ -79,7 +85,8 @@ def add(
     entry: Any,  # what it stands for
     made_by: Any = None,  # the function or class that the entry is about; the entry itself if None
 ) -> Any:  # the entry
-    "Register an entry. Raises ValueError if the name belongs to something else."
+    "Register an entry. Raises ValueError if its name, or the name of its class, belongs to something else."
+    _check_name(self.kind, name)
     made_by = made_by or entry
     if not str(getattr(made_by, "__module__", "")).startswith("cop."):
         self.load()  # a name of the package is taken, whether its module is imported yet or not
@@ -88,6 +95,7 @@ def add(
             f"there is already {_with_article(self.kind)} {name!r}, {_origin(self.entries[name][1])}: "
             "choose another name"
         )
+    self._check_class(name, entry)
     self.entries[name] = entry, made_by
     return entry
 
@@ -99,6 +107,18 @@ def remove(
 ) -> None:
     "Remove an entry, such as one that a test has added."
     del self.entries[name]
+
+# %% ../../nbs/6_appendix/47_registry.ipynb #47aa0003
+@patch
+def _check_class(self: Registry, name: str, entry: Any) -> None:
+    "Raise a ValueError if another entry is a class of the same name: what was saved could be of either."
+    for other, (its, _) in self.entries.items():
+        both = isinstance(entry, type) and isinstance(its, type) and entry is not its
+        if both and other != name and entry.__name__ == its.__name__:
+            raise ValueError(
+                f"the {self.kind} {other!r} is of a class {its.__name__} already, by which saved ones are "
+                "found: rename the class"
+            )
 
 # %% ../../nbs/6_appendix/47_registry.ipynb #d335ee10
 IMAGE_SOURCES = Registry("set of images", ["cop.images.sources"])

@@ -313,7 +313,10 @@ def load_estimator(
     saved = _checked_config(folder)["class"]
     classes = {ESTIMATORS[name].__name__: ESTIMATORS[name] for name in ESTIMATORS}
     if saved not in classes:
-        raise ValueError(f"{path} holds a {saved}, which is no estimator ({', '.join(classes)})")
+        raise ValueError(
+            f"{path} holds a {saved}, which is no estimator ({', '.join(classes)}); if it is one of yours, "
+            "import the module that registers it"
+        )
     return classes[saved].from_pretrained(folder)
 
 # %% ../../nbs/1_question/04_entropy.ipynb #37563850

@@ -237,7 +237,7 @@ def _imagenet(split: str, root: Path, download: bool, image_size: int | None, mo
     files = [path for path, _ in found.samples]
     read = lambda i: read_image(files[i], image_size, mode)
     classes = [names[0] for names in found.classes]
-    return ImageSet(read, found.targets, classes, f"imagenet {split}", files)
+    return ImageSet(read, found.targets, classes, f"imagenet {split}", files, folder="")
 
 # %% ../../nbs/1_question/02_sources.ipynb #a55cf130
 IMAGE_TYPES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif")
@@ -318,7 +318,7 @@ def _folder_set(
     parents = [name.rsplit("/", 1)[0] if "/" in name else None for name in names]
     classes = sorted({parent for parent in parents if parent is not None})
     labels = [-1 if parent is None else classes.index(parent) for parent in parents]
-    return ImageSet(lambda i: read(names[i]), labels, classes, folder.name, names, skipped)
+    return ImageSet(lambda i: read(names[i]), labels, classes, folder.name, names, skipped, folder)
 
 # %% ../../nbs/1_question/02_sources.ipynb #07904de3
 def load_images(
@@ -333,7 +333,10 @@ def load_images(
     fit: Fit = "crop",  # files that are not square, as in `fit_image`
     test_fraction: float = 0.2,  # folders without splits: share of the test part, in (0, 1)
 ) -> ImageSet:
-    "Images of a registered source or a folder. Raises FileNotFoundError or ValueError in one line."
+    """Images of a registered source or a folder. Raises FileNotFoundError or ValueError in one line.
+
+    A registered name is never a folder: write ./name, or pass a Path, for a folder that is called so.
+    """
     if source in IMAGE_SOURCES:
         root = Path(root) if root else cache_path()
         return IMAGE_SOURCES[source](split, root, download, image_size, mode)

@@ -10,6 +10,7 @@ __all__ = ['FIT_NUMBERS', 'patch_grid', 'register_tokenizer', 'Tokenizer', 'chec
 import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from fastcore.basics import patch
@@ -263,14 +264,39 @@ def fit_tokenizer(
     return cls.fit(images.images(positions)[0], patch_size=patch_size, **optional)
 
 # %% ../../nbs/1_question/03_tokens.ipynb #06560ba3
+def _is_a(
+    value: Any,  # of a JSON file
+    kind: Any,  # annotation of the argument that it is for
+) -> bool:
+    "Is a value of a type? True for types that this function does not know."
+    if kind == tuple[int, int]:
+        return isinstance(value, list) and [type(v) for v in value] == [int, int]
+    return type(value) is kind if kind in (int, bool, str) else True
+
+
+def _saved_class(path: str | Path, classes: dict[str, type]) -> type:
+    "The class that a tokenizer's folder names; an error of one line if it names none, or its fields are odd."
+    config = read_config(Path(path)) if Path(path).is_dir() else {}
+    name = config.get("class") if isinstance(config, dict) else None
+    if name is None and config == {}:
+        raise FileNotFoundError(f"there is no tokenizer at {path}")
+    if not isinstance(name, str):
+        raise ValueError(f"{path}/config.json names no class; save the tokenizer again")
+    if name not in classes:
+        raise ValueError(
+            f"{path} holds a {name}, which is no tokenizer ({', '.join(classes)}); if it is one of yours, "
+            "import the module that registers it"
+        )
+    kinds = {name: p.annotation for name, p in inspect.signature(classes[name].__init__).parameters.items()}
+    for field, value in config.items():
+        if not _is_a(value, kinds.get(field)):
+            raise ValueError(f"{path}/config.json: {field} cannot be {value!r}; save the tokenizer again")
+    return classes[name]
+
+
 def load_tokenizer(
     path: str | Path,  # a folder written by `save_pretrained`
 ) -> Tokenizer:  # of the class that was saved
     "Load the tokenizer of a folder. Raises FileNotFoundError or ValueError if it holds none."
     classes = {TOKENIZERS[kind].__name__: TOKENIZERS[kind] for kind in TOKENIZERS}
-    name = read_config(Path(path)).get("class") if Path(path).is_dir() else None
-    if name is None:
-        raise FileNotFoundError(f"there is no tokenizer at {path}")
-    if name not in classes:
-        raise ValueError(f"{path} holds a {name}, which is no tokenizer ({', '.join(classes)})")
-    return classes[name].from_pretrained(path)
+    return _saved_class(path, classes).from_pretrained(path)

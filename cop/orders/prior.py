@@ -19,6 +19,7 @@ from ..core.checks import check_order
 from ..core.files import atomic_write
 from ..core.random import hash_keys, random_uniform
 from ..core.statistics import Interval
+from ..images.dataset import check_classes
 
 # %% ../../nbs/3_generation/22_prior.ipynb #c3a5cc19
 class ClassPrior:
@@ -27,11 +28,11 @@ class ClassPrior:
     def __init__(
         self,
         orders: Tensor,  # (n, N), first patch first
-        labels: Tensor,  # (n,) classes, ≥ 0
+        labels: Tensor,  # (n,) classes, whole numbers ≥ 0
         grid: tuple[int, int],  # rows, columns
         configuration: dict | None = None,  # what made the orders; JSON values
     ):
-        orders, labels = check_order(orders.cpu(), grid[0] * grid[1]), labels.cpu().long()
+        orders, labels = check_order(orders.cpu(), grid[0] * grid[1]), check_classes(labels).cpu()
         if labels.shape != orders.shape[:1] or not len(labels):
             raise ValueError(
                 f"there are {len(orders)} orders and labels of shape {tuple(labels.shape)}; give one label "
@@ -71,7 +72,7 @@ def build(
 @patch
 def _known(self: ClassPrior, labels: Tensor) -> Tensor:
     "The labels, on the CPU. Raises ValueError if there is no order of one."
-    labels = torch.as_tensor(labels).cpu().long()
+    labels = check_classes(labels).cpu()
     unknown = [int(l) for l in labels.unique() if not 0 <= l < len(self.count) or not self.count[l]]
     if unknown:
         knows = ", ".join(str(int(l)) for l in self.labels.unique())

@@ -22,7 +22,7 @@ from ..images.dataset import ImageSet
 from ..images.tokenizers import patch_grid
 from .agreement import crop_order, flip_order
 from .prior import ClassPrior
-from .store import OrderStore
+from .store import OrderStore, select_orders
 from .training_free import random_order
 
 # %% ../../nbs/2_paper/15_source.ipynb #b9877f2e
@@ -34,6 +34,9 @@ class OrderSource:
     key: str  # what tells its orders from others, for a training that goes on
     n_tokens: int | None = None  # N, if it is known before an image is seen
     grid: tuple[int, int] | None = None  # rows, columns, if they are known
+    chosen_on: str | None = (
+        None  # `whole_key` of the images that an order for all images was chosen on, if known
+    )
 
     def __call__(
         self,
@@ -82,6 +85,19 @@ def check(
     if got != n_tokens:
         raise ValueError(f"the orders are of {got} patches, the model has {n_tokens} tokens")
 
+# %% ../../nbs/2_paper/15_source.ipynb #15aa0003
+@patch
+def check_held_out(
+    self: OrderSource,
+    images: ImageSet,  # that are to be evaluated
+) -> None:
+    "Raise a ValueError if the order was chosen on these images, or on others of the set that they are from."
+    if self.chosen_on is not None and self.chosen_on == images.whole_key():
+        raise ValueError(
+            f"the order {self.name} was chosen on {images.name} and cannot be evaluated there: use held-out "
+            "images, or choose the order on others"
+        )
+
 
 @patch
 def prepared(
@@ -94,8 +110,16 @@ def prepared(
     return self
 
 # %% ../../nbs/2_paper/15_source.ipynb #99ed972e
+def _check_patches(n_tokens: int) -> int:
+    if type(n_tokens) is not int or n_tokens < 1:
+        raise ValueError(
+            f"an order of {n_tokens} patches was asked for; it must be a whole number of at least 1"
+        )
+    return n_tokens
+
+
 class RandomOrder(OrderSource):
-    "Another shuffle for every image; in a training, for every step."
+    "Another shuffle for every image; in a training, for every step. Raises ValueError without a patch."
 
     name, kind, key = "random", "fixed", "random"
 
@@ -104,7 +128,7 @@ class RandomOrder(OrderSource):
         n_tokens: int,  # N
         seed: int = 0,  # another seed, other orders
     ):
-        self.n_tokens, self.seed = n_tokens, seed
+        self.n_tokens, self.seed = _check_patches(n_tokens), seed
 
     def orders_for(self, images: Tensor, index: Any, flip: Any, box: Any) -> Tensor:
         index = torch.arange(len(images)) if index is None else index.cpu()
@@ -126,9 +150,11 @@ class FixedOrder(OrderSource):
         self,
         order: Tensor,  # (N,)
         name: str = "fixed",  # of the order
+        chosen_on: str | None = None,  # `whole_key` of the images that it was chosen on; None: not known
     ):
         self.order, self.name = check_order(order[None])[0], name
-        self.key, self.n_tokens = digest(self.order), len(order)
+        self.key, self.n_tokens = digest(self.order), _check_patches(len(order))
+        self.chosen_on = chosen_on
 
     def orders_for(self, images: Tensor, index: Any, flip: Any, box: Any) -> Tensor:
         return self.order.expand(len(images), -1)
@@ -147,10 +173,11 @@ class StoredOrder(OrderSource):
     ):
         self.store = orders if isinstance(orders, OrderStore) else None
         self.table = None if self.store else check_order(orders.cpu())
+        self.chosen_on = self.store.manifest["configuration"].get("chosen_on") if self.store else None
         self.kind = self.store.kind if self.store else "image"
         self.name = name or (self.store.folder.name if self.store else "table")
         self.grid = tuple(self.store.grid) if self.store else None
-        self.n_tokens = math.prod(self.grid) if self.store else self.table.shape[1]
+        self.n_tokens = _check_patches(math.prod(self.grid) if self.store else self.table.shape[1])
 
     @property
     def key(self) -> str:
@@ -183,7 +210,7 @@ def _grid_of(size: tuple[int, int], n_tokens: int) -> tuple[int, int]:
 def _orders(self: StoredOrder, index, size, flip, box) -> Tensor:
     if self.store:
         return self.store.orders(index, flip, box)
-    found = self.table[index.cpu()]
+    found = select_orders(self.table, index, f"the table {self.name}")
     if flip is None and box is None:
         return found
     grid = _grid_of(size, found.shape[1])
