@@ -41,8 +41,10 @@ def parameters(name, tier, changes, templates=TEMPLATES):
     return defaults, values
 
 
-def run(name, tier, changes=(), templates=TEMPLATES, progress=True):
-    "Execute the template; returns the executed notebook's path and the values that were set."
+def run(name, tier, changes=(), templates=TEMPLATES, progress=True, engine=None):
+    """Execute the template; returns the executed notebook's path and the values that were set.
+
+    `engine` is one that is registered with papermill; None: a kernel of its own."""
     import ast
 
     import papermill
@@ -61,6 +63,7 @@ def run(name, tier, changes=(), templates=TEMPLATES, progress=True):
             values,
             cwd=templates,
             kernel_name="python3",
+            engine_name=engine,
             progress_bar=progress,
         )
     except papermill.exceptions.PapermillExecutionError as e:

@@ -7,9 +7,10 @@
 
 Every notebook of nbs/ runs in a process of its own, in its folder, against this checkout's cop. The processes
 are forked from one that has imported PyTorch and other packages, but not cop: importing them takes five
-seconds. The templates of nbs/experiments/ go through papermill. Further checks: is the library in sync with
-the notebooks, does the wheel work, is the code in style, and do imports run one way? The longest checks start
-first, so that the workers finish together: how long each takes is kept in runs/test_seconds.json.
+seconds. The templates of nbs/experiments/ go through papermill: one of them in a kernel, as users run them,
+the others in forked processes. Further checks: is the library in sync with the notebooks, does the wheel
+work, is the code in style, and do imports run one way? The longest checks start first, so that the workers
+finish together: how long each takes is kept in runs/test_seconds.json.
 """
 
 import argparse
@@ -36,6 +37,7 @@ IMPORTED = [  # before the processes of notebooks are forked
     "matplotlib.pyplot",
     "nbdev.test",
     "networkx",
+    "papermill",
     "safetensors.torch",
     "scipy.stats",
     "sklearn.linear_model",
@@ -68,8 +70,8 @@ def notebooks():
     ]
 
 
-def run_notebook(path, flags, output):
-    "Test one notebook in this process; what it prints goes to a file."
+def forked(output, check, *arguments):
+    "Run a check in this process; what it prints goes to a file."
     os.setsid()
     os.chdir(ROOT)
     multiprocessing.set_start_method(None, force=True)  # loaders start their processes as usual
@@ -77,10 +79,23 @@ def run_notebook(path, flags, output):
     with open(output, "w") as file:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)
+    sys.exit(None if check(*arguments) else 1)
+
+
+def run_notebook(path, flags):
+    "Test one notebook."
     from nbdev.test import test_nb
 
-    ok, _ = test_nb(path, skip_flags=settings()["tst_flags"].split(), force_flags=flags, basepath=ROOT)
-    sys.exit(0 if ok else 1)
+    return test_nb(path, skip_flags=settings()["tst_flags"].split(), force_flags=flags, basepath=ROOT)[0]
+
+
+def run_experiment(template, key, value):
+    "Run a template with a changed parameter, without a kernel."
+    sys.path.append(str(TOOLS))
+    from check_experiment import check, engine_of_this_process
+
+    check(template.stem, key, value, engine=engine_of_this_process())
+    return True
 
 
 def environment(threads):
@@ -99,17 +114,20 @@ def last_seconds():
 
 
 def longest_first(chosen):
-    "Checks that never ran here, by the size of their notebook; then those that did, by their seconds."
+    "Checks that never ran here, experiments first, by the size of their notebook; then the rest, by seconds."
     seconds = last_seconds()
     sizes = [sum(p.stat().st_size for p in command if isinstance(p, Path)) for _, command in chosen]
-    cost = {name: (seconds.get(name, float("inf")), size) for (name, _), size in zip(chosen, sizes)}
+    cost = {
+        name: (seconds.get(name, float("inf")), name.startswith("experiment"), size)
+        for (name, _), size in zip(chosen, sizes)
+    }
     return sorted(chosen, key=lambda c: cost[c[0]], reverse=True)
 
 
 def start(command, output):
-    "Start a check whose output goes to a file: a notebook with its flags, or a command of Python."
+    "Start a check whose output goes to a file: a function with its arguments, or a command of Python."
     if isinstance(command, tuple):
-        process = FORKS.Process(target=run_notebook, args=(*command, output))
+        process = FORKS.Process(target=forked, args=(output, *command))
         process.start()
         return process
     with open(output, "w") as file:
@@ -180,7 +198,7 @@ def keep_seconds(new):
 
 def checks(flags):
     "Name and command of every check."
-    run = [(f"nbs/{path.relative_to(ROOT / 'nbs')}", (path, flags)) for path in notebooks()]
+    run = [(f"nbs/{path.relative_to(ROOT / 'nbs')}", (run_notebook, path, flags)) for path in notebooks()]
     changed = {
         "order_worth": ["seeds", "[7]"],
         "comae_ablation": ["test_images", "6"],
@@ -191,10 +209,10 @@ def checks(flags):
         "cvit": ["supervised_images", "10"],
         "ranker": ["draws", "6"],
     }
-    run += [
-        (f"experiment: {name}, with a changed parameter", [TOOLS / "check_experiment.py", name, *key])
-        for name, key in changed.items()
-    ]
+    templates = ROOT / "nbs" / "experiments"
+    commands = {name: (run_experiment, templates / f"{name}.ipynb", *key) for name, key in changed.items()}
+    commands["comae_ablation"] = [TOOLS / "check_experiment.py", "comae_ablation", *changed["comae_ablation"]]
+    run += [(f"experiment: {name}, with a changed parameter", c) for name, c in commands.items()]
     return run + [
         ("library in sync with the notebooks", [TOOLS / "check_sync.py"]),
         ("wheel works from another folder", [TOOLS / "check_wheel.py"]),

@@ -115,19 +115,22 @@ def _bootstrap_areas(areas: _Areas, n_boot: int, seed: int) -> tuple[Tensor, Ten
     "Mean areas of bootstrap samples of fits, seeds, images and, in each image, random orders."
     order, random, greedy = areas
     n_fits, n_seeds, n_images = order.shape
+    n_orders = random.shape[2]
     generator = torch.Generator().manual_seed(seed)
     images = torch.randint(n_images, (n_boot, n_images), generator=generator)
     seeds = torch.randint(n_seeds, (n_boot, n_seeds), generator=generator)
     other = torch.Generator().manual_seed(seed + 1)
     fits = torch.randint(n_fits, (n_boot, n_fits), generator=other)
-    mean_random, mean_order = [], []
-    for fit, image in zip(fits, images):
-        orders = torch.randint(random.shape[2], random.shape[1:], generator=generator)
-        mean_random.append(random[fit[:, None, None], image[:, None], orders].mean())
-    for fit, trained, image in zip(fits, seeds, images):
-        mean_order.append(order[fit[:, None, None], trained[:, None], image].mean())
+    mean_order, mean_random = [], []
+    size = max(1, 2**16 // max(order.numel(), random.numel()))  # samples at a time, for bounded memory
+    for fit, trained, image in zip(fits.split(size), seeds.split(size), images.split(size)):
+        mean_order.append(order[fit[:, :, None, None], trained[:, None, :, None], image[:, None, None]])
+        mean_order[-1] = mean_order[-1].mean((1, 2, 3))
+        orders = torch.randint(n_orders, (len(fit), 1, n_images, n_orders), generator=generator)
+        rows = (fit[:, :, None] * n_images + image[:, None]) * n_orders  # take: faster than indexing
+        mean_random.append(random.take(rows[..., None] + orders).mean((1, 2, 3)))
     mean_greedy = greedy[fits[:, :, None], images[:, None]].mean((1, 2))
-    return torch.stack(mean_order), torch.stack(mean_random), mean_greedy
+    return torch.cat(mean_order), torch.cat(mean_random), mean_greedy
 
 # %% ../../nbs/1_question/07_evaluation.ipynb #797f7a47
 def gap_closed(
