@@ -31,7 +31,7 @@ endif
 	@$(PY) tools/git_hooks.py
 
 demo: setup ## train a small model for a few minutes, order held-out images, write runs/demo/report.html
-	@$(BIN)cop_demo $(ARGS)
+	@$(BIN)cop demo $(ARGS)
 
 test: setup ## prove the library: notebooks, experiments, sync, wheel, style; the last line counts what passed
 	@$(PY) tools/run_tests.py $(ARGS)

@@ -150,7 +150,7 @@ def __call__(
     features, logits = (torch.cat(x) for x in zip(*parts))
     return Features(features, logits, self.name)
 
-
+# %% ../../nbs/3_generation/24_features.ipynb #2570e0af
 @patch
 def _check_images(self: Extractor, images: Tensor, batch: int):
     if not isinstance(images, Tensor):

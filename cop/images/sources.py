@@ -199,7 +199,7 @@ def fit_image(
         return ImageOps.pad(image, size, how, color=127 if image.mode == "L" else (127, 127, 127))
     raise ValueError(f"fit is {fit!r}; choose {', '.join(get_args(Fit))}")
 
-
+# %% ../../nbs/1_question/02_sources.ipynb #726f235c
 def read_image(
     path: str | Path,  # an image file
     # pixels of both sides; None leaves the image as it is

@@ -40,7 +40,7 @@ def order_source(
 ) -> OrderSource:
     """What names an order, as a source.
 
-    A name is looked up in the registry (`list_orders`). A folder holds orders that `cop_order` wrote, a .json
+    A name is looked up in the registry (`list_orders`). A folder holds orders that `cop order` wrote, a .json
     file one order for all images, a .safetensors file a class prior. A tensor is one order (N,) or a table
     (n, N). A function takes images uint8 (B, C, H, W) and gives (B, N).
     Options are comae=, ranker=, estimator=, policy=, dense_vit=, random_vit= (models, not folders),

@@ -258,7 +258,7 @@ def load_orders(
     orders = store.orders(None if images is None else _positions(store, images))
     return orders if grid in (None, store.grid) else regrid_order(orders, store.grid, grid)
 
-
+# %% ../../nbs/6_appendix/56_store.ipynb #1056ce1b
 def _positions(store: OrderStore, images: ImageSet | Sequence[str | Path]) -> list[int]:
     "Where the orders of some images lie: by name, or one by one for images without names."
     names = images.files if isinstance(images, ImageSet) else [str(name) for name in images]

@@ -38,13 +38,17 @@ from .curves import plot_gaps
 from .rank import rank
 
 # %% ../../nbs/6_appendix/62d_evaluate.ipynb #2d64f1b7
-def _two_parts(images: Any, image_size: int | None, fit: Fit, seed: int) -> tuple[ImageSet, ImageSet]:
+def _two_parts(
+    images: Any, image_size: int | None, fit: Fit, skip_errors: bool, seed: int
+) -> tuple[ImageSet, ImageSet]:
     "Images that an estimator is fitted on, and others that orders are evaluated on."
     is_path = isinstance(images, (str, Path))
+    if not (isinstance(images, ImageSet) or is_path and str(images) in IMAGE_SOURCES):
+        image_size = image_size or 256
     if is_path and (Path(images).is_dir() or str(images) in IMAGE_SOURCES):
-        parts = (load_images(images, part, image_size=image_size, fit=fit) for part in ("train", "test"))
-        return tuple(parts)
-    every = load_pictures(images, image_size, fit)
+        how = {"image_size": image_size, "fit": fit, "skip_errors": skip_errors}
+        return tuple(load_images(images, part, **how) for part in ("train", "test"))
+    every = load_pictures(images, image_size, fit, skip_errors=skip_errors)
     shuffled = random_permutation(hash_keys(seed, 11)[None], len(every))[0]
     half = len(every) // 2
     return _part(every, shuffled[:half].sort().values), _part(every, shuffled[half:].sort().values)
@@ -67,6 +71,13 @@ def _check_parts(train: ImageSet, test: ImageSet) -> None:
             "least 32 and 8, better some hundreds, or estimators= of your own"
         )
 
+
+def _patches_of(images: ImageSet, patch_size: int | None) -> tuple[int, tuple[int, int]]:
+    "Pixels of a patch, by default an eighth (or a seventh) of an image, and the grid."
+    size = images[0]["image"].shape[1:]
+    patch_size = patch_size or max(1, min(size) // (8 if min(size) % 8 == 0 else 7))
+    return patch_size, patch_grid(*size, patch_size)
+
 # %% ../../nbs/6_appendix/62d_evaluate.ipynb #91e5b2d0
 def _orders_of(
     order: Any, train: ImageSet, test: ImageSet, grid: tuple[int, int], ranker: Any, given: dict
@@ -74,7 +85,8 @@ def _orders_of(
     "Orders of the evaluated images, on the grid that they are made on."
     named = isinstance(order, str) and order in ORDERS
     if not named and isinstance(order, (str, Path)) and Path(order).is_dir():
-        return load_orders(order, test), OrderStore(order).grid
+        store = OrderStore(order)
+        return load_orders(order, test) if test.files else _rows_of(store.orders(), test), store.grid
     if isinstance(order, Tensor) and order.ndim == 2:
         return _rows_of(order, test), _grid_of(order.shape[1], grid)
     if named and ORDERS[order].model == "ranker":
@@ -243,6 +255,7 @@ def evaluate_orders(
     image_size: int | None = None,  # pixels of both sides; None: 256, or as they are in a data set
     fit: Fit = "crop",  # pictures that are not square, as in `cop.rank`
     patch_size: int | None = None,  # pixels, of the evaluation; None: an eighth of the image
+    skip_errors: bool = False,  # leave out files that cannot be read, and count them?
     limit: int = 200,  # evaluated images at most, evenly spaced
     random: int = 64,  # random orders of each image, ≥ 64
     seed: int = 0,  # of random orders, held-out targets, and of the halves where there is no test part
@@ -250,15 +263,11 @@ def evaluate_orders(
 ) -> OrdersEvaluation:
     """How much of the gap between random and greedy orders does each order close, on held-out images?
 
-    Random, Halton and variance orders are evaluated beside. Raises ValueError or FileNotFoundError in one
-    line: too few images, an unknown order or estimator, images without an order.
+    Random, Halton and variance orders are evaluated beside. Raises ValueError or FileNotFoundError.
     """
-    is_set = isinstance(images, ImageSet) or isinstance(images, str) and images in IMAGE_SOURCES
-    train, test = _two_parts(images, image_size or (None if is_set else 256), fit, seed)
+    train, test = _two_parts(images, image_size, fit, skip_errors, seed)
     test = _part(test, evenly_spaced(len(test), limit)) if len(test) > limit else test
-    size = test[0]["image"].shape[1:]
-    patch_size = patch_size or max(1, min(size) // (8 if min(size) % 8 == 0 else 7))
-    grid = patch_grid(*size, patch_size)
+    patch_size, grid = _patches_of(test, patch_size)
     if not isinstance(estimators, Mapping):
         _check_parts(train, test)
     fitted = _fitted(estimators, train, patch_size)
@@ -268,10 +277,11 @@ def evaluate_orders(
         for what, column in _columns(estimator, tokenizer, test, made, grid, random, seed).items():
             for order, interval in column.items():
                 rows[order][f"{name}, {what}"] = interval
-    about = {"images": test.name, "evaluated": len(test), "fitted": len(train), "grid": list(grid)}
-    about |= {"estimators": list(fitted), "random": random, "seed": seed}
     others = {name: list(own) for name, (_, own) in made.items() if tuple(own) != tuple(grid)}
-    return OrdersEvaluation(rows, {**about, "other grids": others})
+    about = {"images": test.name, "evaluated": len(test), "fitted": len(train), "grid": list(grid)}
+    return OrdersEvaluation(
+        rows, {**about, "estimators": list(fitted), "random": random, "seed": seed, "other grids": others}
+    )
 
 # %% ../../nbs/6_appendix/62d_evaluate.ipynb #b5a92c60
 _BESIDE = ("random", "halton", "variance")  # evaluated beside what was asked for
@@ -292,7 +302,7 @@ def _name_of(order: Any, k: int) -> str:
         return str(order)
     return getattr(order, "name", None) or getattr(order, "__name__", f"order {k}")
 
-
+# %% ../../nbs/6_appendix/62d_evaluate.ipynb #db56c5de
 def _columns(
     estimator: Estimator,
     tokenizer: Tokenizer,

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COLOURS', 'DASHES', 'MARKERS', 'UNSEEN', 'as_rgb', 'patch_centres', 'plot_dependencies', 'plot_order', 'only_seen',
-           'first_patches', 'short_name', 'contact_sheet', 'plot_order_heatmap', 'plot_rank_maps', 'picture_table']
+           'first_patches', 'contact_sheet', 'plot_order_heatmap', 'plot_rank_maps', 'picture_table']
 
 # %% ../../nbs/6_appendix/58_plots.ipynb #9c17f131
 from typing import NamedTuple
@@ -266,17 +266,6 @@ def _sheet_titles(ax: Axes, titles: tuple[str, ...], layout: _SheetLayout) -> No
             x = layout.corner(column, k)[1] + layout.width / 2
             ax.text(x, -layout.gap / 2, title, ha="center", va="bottom", fontsize=8)
 
-
-def short_name(
-    name: str,  # of a file
-    longest: int = 40,  # characters
-) -> str:
-    "A name that fits under a picture: its middle is left out."
-    if len(name) <= longest:
-        return name
-    half = (longest - 1) // 2
-    return f"{name[:half]}…{name[-half:]}"
-
 # %% ../../nbs/6_appendix/58_plots.ipynb #09e06795
 def contact_sheet(
     images: Tensor,  # uint8 (B, C, H, W)
@@ -285,13 +274,12 @@ def contact_sheet(
     columns: int = 3,  # images in a row
     share: float = 0.22,  # of the patches shown in the third picture of each, in [0, 1]
     top: int = 8,  # first patches that the line joins
-    captions: list[str] | None = None,  # one for each image, such as `short_name` makes
+    captions: list[str] | None = None,  # one for each image
 ) -> Figure:
     "Image, order and first patches of many images. Raises ValueError unless there is one order an image."
     if not len(images) or len(orders) != len(images):
         raise ValueError(
-            f"there are {len(images)} images and {len(orders)} orders; there must be one order an image, and "
-            "at least one"
+            f"there are {len(images)} images and {len(orders)} orders: give one an image, at least 1"
         )
     orders = check_order(orders, grid[0] * grid[1]).cpu()
     centres = patch_centres(images.shape[-2:], grid)
