@@ -86,12 +86,14 @@ class Augment:
     ) -> dict:
         "The sample with its image changed, and how it was changed."
         height, width = sample["image"].shape[-2:]
-        u = random_uniform(torch.tensor([key]), 4, stream=5)[0].tolist()
-        if self.pad:
-            moved = [int(v * (2 * self.pad + 1)) - self.pad for v in u[:2]]
-            sample = crop_sample(sample, (*moved, height, width))
-        elif self.scale < 1:
-            sample = crop_sample(sample, _random_box(u, height, width, self.scale))
+        if self.pad or self.scale < 1:
+            u = random_uniform(torch.tensor([key]), 4, stream=5)[0].tolist()
+            if self.pad:
+                moved = [int(v * (2 * self.pad + 1)) - self.pad for v in u[:2]]
+                box = (*moved, height, width)
+            else:
+                box = _random_box(u, height, width, self.scale)
+            sample = crop_sample(sample, box)
         return flip_sample(sample, self.flip and key & 1)
 
 # %% ../../nbs/4_classification/28_vit_training.ipynb #b07e2c6d
