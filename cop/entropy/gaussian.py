@@ -14,7 +14,8 @@ from fastcore.basics import patch
 from torch import Tensor
 from torch.linalg import solve_triangular
 
-from .estimator import Estimator, Oracle, check_greedy
+from ..core.checks import Oracle, check_greedy
+from .estimator import Estimator
 from .gaussian_model import GaussianTokens, checked_cholesky, half_log_det, number_indices
 
 # %% ../../nbs/1_question/06_greedy.ipynb #d4e9febe

@@ -14,8 +14,7 @@ from fastcore.basics import patch
 from torch import Tensor
 from torch.linalg import cholesky, solve_triangular
 
-from ..core.checks import check_lengths, check_order, check_targets
-from .estimator import Oracle, check_greedy
+from ..core.checks import Oracle, check_greedy, check_lengths, check_order, check_targets
 from .mixture_entropy import mixture_entropy, normal_log_density, pairwise_bounds, sobol_points
 from .mixture_model import MixtureTokens
 from .mixture_pairs import GreedySearch, UnseenTokens, score_candidates

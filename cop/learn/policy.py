@@ -15,13 +15,13 @@ from accelerate import PartialState
 from fastcore.basics import patch
 from torch import Tensor, nn
 
-from ..core.checks import targets_last
+from ..core.checks import check_greedy, targets_last
 from ..core.config import TrainingConfig
 from ..core.files import fingerprint
 from ..core.hub import Pretrained
 from ..core.random import random_normal, random_uniform
 from ..core.training import train
-from ..entropy.estimator import Estimator, check_greedy, reveal_greedily
+from ..entropy.estimator import Estimator, reveal_greedily
 from ..entropy.evaluation import sample_targets
 from ..entropy.masked import MixingTrunk, PrefixImages, sample_order
 from ..images.tokenizers import Tokenizer, check_tokens
