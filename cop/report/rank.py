@@ -27,7 +27,7 @@ from ..learn.ranker import Ranker
 from ..orders.lookup import order_source
 from ..orders.source import OrderSource
 from ..orders.store import OrderStore
-from .plots import as_rgb, contact_sheet, first_patches, short_name
+from .plots import as_rgb, contact_sheet, first_patches
 
 # %% ../../nbs/6_appendix/62a_rank.ipynb #17ea94d0
 class RankedImages:
@@ -153,10 +153,8 @@ def rank(
     # a folder, a file or a pattern such as "my/*.jpg"; a list of files; PIL images; arrays (H, W, 3), (H, W),
     # (B, H, W, 3), tensors (3, H, W) or (B, 3, H, W), uint8 or float in 0 … 1; an image set, or its name
     images: Any,
-    ranker: str
-    | Path
-    | Ranker
-    | None = None,  # shipped ("photos", "fashion", "label"), a folder, or a ranker
+    # the name of a shipped ranker ("photos", "fashion", "label"), a folder, or a ranker; None: "photos"
+    ranker: str | Path | Ranker | None = None,
     # a registered order (`cop.list_orders()`), a file, a tensor or a function; None: "ranker_coverage"
     order: Any = None,
     *,
