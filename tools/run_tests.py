@@ -10,7 +10,8 @@ are forked from one that has imported PyTorch and other packages, but not cop: i
 seconds. The templates of nbs/experiments/ go through papermill: one of them in a kernel, as users run them,
 the others in forked processes. Further checks: is the library in sync with the notebooks, do README and docs
 say what the results say, does the wheel work, is the code in style, and do imports run one way? The longest
-checks start first, so that the workers finish together: how long each takes is kept in runs/test_seconds.json.
+checks start first, so that the workers finish together: how long each takes is kept in
+runs/test_seconds.json.
 """
 
 import argparse
@@ -25,7 +26,6 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from configparser import ConfigParser
-from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
