@@ -1,14 +1,16 @@
 """The pictures of README.md that no chapter draws.
 
-    python tools/pictures.py [pipeline] [order]
+    python tools/pictures.py [pipeline] [result] [order]
 
 pipeline: nbs/images/pipeline.png, one embedded image from its pixels to an order, and what an order is for.
 All models are those of data/checkpoints.
+result: nbs/images/result.png, gaps closed by some orders, from data/results/every_order.*.json.
 order: nbs/images/order.png, the contact sheet of `cop order` on four photographs that come with scikit-image:
 astronaut (NASA, public domain), chelsea (Stéfan van der Walt, CC0), coffee (Rachel Michetti, Pikolo Espresso
 Bar, CC0) and rocket (SpaceX, CC0).
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -164,6 +166,36 @@ def pipeline():
     save(figure, "pipeline.png", 100)
 
 
+RESULT = {  # row of every_order: how the picture names it
+    "pointwise coverage: mixture": "coverage, pairwise information",
+    "variance_coverage": "coverage, patch variance",
+    "halton": "Halton, no model",
+    "pagerank, CoMAE": "PageRank, CoMAE",
+    "coverage, CoMAE": "coverage, CoMAE",
+}
+
+
+def result():
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), sharey=True, sharex=True, layout="constrained")
+    titles = {"photos": "photographs, 32 px, 24 images", "small": "Fashion-MNIST, 48 images"}
+    for axis, (tier, title) in zip(axes, titles.items()):
+        text = (ROOT / "data" / "results" / f"every_order.{tier}.json").read_text(encoding="utf-8")
+        rows = json.loads(text)["orders"]["area"]
+        gaps = [rows[name]["estimators"]["neural"]["surprisal, hindsight"] for name in RESULT]
+        for k, gap in enumerate(gaps):
+            axis.plot(gap["ci"], [-k, -k], color=BLUE, linewidth=4, alpha=0.5)
+            axis.plot(gap["gap_closed"], -k, "o", color=BLUE, markersize=10)
+        axis.axvline(0, color="#888888", linestyle="--")
+        axis.set_title(title, fontsize=16)
+        axis.set_xticks([0, 0.5, 1], ["0: random", "0.5", "1: oracle"], fontsize=14)
+        axis.set_yticks([-k for k in range(len(RESULT))], list(RESULT.values()), fontsize=15)
+        axis.set_xlim(-0.4, 1.1)
+        axis.set_ylim(0.5 - len(RESULT), 0.5)
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.supxlabel("gap closed, 95 % interval", fontsize=15)
+    save(figure, "result.png", 100)
+
+
 def order():
     from skimage import data
 
@@ -176,5 +208,5 @@ def order():
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or ("pipeline", "order"):
-        {"pipeline": pipeline, "order": order}[name]()
+    for name in sys.argv[1:] or ("pipeline", "result", "order"):
+        {"pipeline": pipeline, "result": result, "order": order}[name]()
