@@ -55,7 +55,7 @@ experiment: setup ## run one experiment: make experiment NAME=order_worth TIER=s
 	@$(if $(NAME),,echo "which one? make experiment NAME=… TIER=smoke; there are:"; ls nbs/experiments | sed -n 's/\.ipynb$$//p'; exit 1)
 	@$(PY) tools/experiment.py $(NAME) $(TIER) $(ARGS)
 
-export: setup ## sort imports, format, write cop/ and README's contents from the notebooks, strip metadata
+export: setup ## sort imports, format, write cop/ and docs/contents.md from the notebooks, strip metadata
 	@$(PY) -m ruff check --quiet --select I,E401 --fix nbs tools
 	@$(PY) -m ruff format --quiet nbs tools
 	@$(PY) -c "from nbdev.doclinks import nbdev_export; nbdev_export(procs=[])"

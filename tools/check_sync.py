@@ -4,16 +4,20 @@
 
 Works on a temporary copy: exports there with nbdev, compares every file with cop/, and looks whether
 `nbdev_clean` would change a notebook. Templates of the report and py.typed, which no notebook exports, are
-left out. Says which file differs and what to run; exit code 1 if anything does.
+left out. docs/contents.md must be what tools/contents.py writes, and name every module. Says which file
+differs and what to run; exit code 1 if anything does.
 """
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from contents import DOCUMENT, contents, document
 
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = "settings.ini", "setup.py", "pyproject.toml"
@@ -82,11 +86,25 @@ def compare(copy):
     return found
 
 
+def check_contents():
+    "Is the table of contents what the notebooks say, and is every module a chapter's?"
+    page = ROOT / DOCUMENT
+    found = []
+    if not page.exists() or page.read_text(encoding="utf-8") != document():
+        found.append(f"{DOCUMENT}: differs from the notebooks; run python tools/contents.py --write")
+    named = {m for line in contents() for m in re.findall(r"`cop\.([\w.]+)` \|", line)}
+    there = {".".join(p.relative_to(ROOT / "cop").with_suffix("").parts) for p in ROOT.glob("cop/*/*.py")}
+    there = {m for m in there if not m.endswith("__init__")} | {
+        "__init__"
+    }  # `70_front` is the package itself
+    return found + [f"cop.{m}: is no chapter's module, or not exported" for m in sorted(named ^ there)]
+
+
 def main():
     notebooks = files_in(ROOT / "nbs", "*.ipynb")
     if not notebooks:
         sys.exit("nbs/ holds no notebook")
-    found = check_ids(notebooks)
+    found = check_ids(notebooks) + check_contents()
     with tempfile.TemporaryDirectory() as d:
         copy = Path(d).resolve()
         for f in COPIED:

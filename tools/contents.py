@@ -1,7 +1,7 @@
 """The table of contents: every chapter with its module and its claim, part by part.
 
     python tools/contents.py            print it
-    python tools/contents.py --write    write it into README.md, between its two marks
+    python tools/contents.py --write    write docs/contents.md
 
 It is made from the notebooks' first lines, so it cannot differ from them.
 """
@@ -21,7 +21,11 @@ PARTS = {
     "6_appendix": "Appendix",
     "experiments": "Experiments",
 }
-MARKS = "<!-- contents -->", "<!-- end of contents -->"
+DOCUMENT = "docs/contents.md"
+HEAD = """# Contents
+
+Every chapter of the book in reading order, with the module that it exports. `make export` writes this page.
+"""
 
 
 def chapter(path):
@@ -46,15 +50,16 @@ def contents(root=ROOT):
     return lines
 
 
+def document(root=ROOT):
+    "The text of docs/contents.md; its links are relative to docs/."
+    return "\n".join([HEAD, *contents(root)]).replace("](nbs/", "](../nbs/").rstrip() + "\n"
+
+
 def main():
-    text = "\n".join(contents())
-    if "--write" not in sys.argv:
-        print(text)
-        return
-    readme = ROOT / "README.md"
-    before, rest = readme.read_text(encoding="utf-8").split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    readme.write_text(f"{before}{MARKS[0]}\n{text}{MARKS[1]}{after}", encoding="utf-8")
+    if "--write" in sys.argv:
+        (ROOT / DOCUMENT).write_text(document(), encoding="utf-8")
+    else:
+        print("\n".join(contents()))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,631 @@
+"""Do README.md and docs/ say what the results say, and what the command understands?
+
+    python tools/check_readme.py             every disagreement, one a line; exit code 1 if there is one
+    python tools/check_readme.py --tables    the complete tables of docs/results.md, made from data/results
+
+Numbers are compared with data/results/*.json. Commands in fenced blocks are parsed by `cop`, and not run;
+names that Python blocks import must exist, and so must files that links point to, targets of make, and
+experiments. README.md has at most 130 lines.
+"""
+
+import ast
+import contextlib
+import io
+import json
+import re
+import shlex
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from cop.cli.main import _find_verb, _parse
+from cop.core.statistics import mean_interval
+
+ROOT = Path(__file__).resolve().parent.parent
+
+LINES = 130  # of README.md
+PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in sorted((ROOT / "docs").glob("*.md")))]
+FAMILIES = "mixture", "neural", "categorical"  # of estimators
+OLD = re.compile(r"\bcop_(order|demo|sample|evaluate|eval_vit|train_\w+)\b")  # commands before there was one
+
+
+def result(name):
+    "A file of data/results."
+    return json.loads((ROOT / "data" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def page(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def section(text, heading):
+    "What stands between a heading and the next of its level or above."
+    start = re.search(rf"^(#+) {re.escape(heading)}$", text, re.M)
+    assert start, f"there is no section {heading}"
+    rest = text[start.end() :]
+    end = re.search(rf"^#{{1,{len(start[1])}}} ", rest, re.M)
+    return rest[: end.start()] if end else rest
+
+
+def minus(text):
+    "With the minus sign that sentences have."
+    return text.replace("-", "−")
+
+
+def interval_text(value, low, high, digits=2):
+    return f"{value:+.{digits}f} ({low:+.{digits}f} … {high:+.{digits}f})"
+
+
+def of(value, digits=2):
+    "A number of a file with its interval."
+    return interval_text(value["value"], value["low"], value["high"], digits)
+
+
+def quoted(value, digits=1):
+    "As sentences have it: value, low … high."
+    return minus(
+        f"{value['value']:+.{digits}f}, {value['low']:+.{digits}f} … {value['high']:+.{digits}f}"
+    ).lstrip("+")
+
+
+def require(part, texts, where):
+    "Names of the texts that a part lacks."
+    return [f"{where}: {text!r} is not there" for text in texts if text not in part]
+
+
+# Tables, line by line
+
+
+def gap_text(row):
+    "Gap closed by an order: over trainings by Student's t, else by the bootstrap of the file."
+    if row["per_seed"]:
+        return interval_text(*mean_interval(row["per_seed"]))
+    return interval_text(row["gap_closed"], *row["ci"])
+
+
+def worth_rows():
+    small, photos = (result(f"order_worth.{tier}")["orders"] for tier in ("small", "photos"))
+    best_first = sorted(small.items(), key=lambda item: -item[1]["gap_closed"])
+    return [
+        f"| {name} | {gap_text(row)} | {gap_text(photos[name])} | {'learned' if row['per_seed'] else '–'} |"
+        for name, row in best_first
+    ]
+
+
+def agreement_rows():
+    return [
+        f"| {name} | {a['between_seeds']:+.2f} | {a['between_images']:+.2f} |"
+        for name, a in result("order_worth.small")["agreement"].items()
+        if "mean graph" not in name
+    ]
+
+
+def cmar_rows():
+    cmar = result("cmar.small")
+    distance, same = cmar["distance"], f"{cmar['parameters']['same_guidance']:g}"
+    lines = []
+    for cell, best in cmar["best_guidance"].items():
+        plain, guided = cmar["table2"][f"{cell} @ 1"], cmar["table2"][f"{cell} @ {same}"]
+        numbers = " | ".join(f"{row[distance]:.2f}" for row in (plain, guided, best))
+        apart = guided.get("difference")
+        lines.append(f"| {cell} | {numbers} | {of(apart) if apart else '–'} |")
+    return lines
+
+
+def cvit_row(name, five):
+    row, only = five[name], five.get(f"{name.removeprefix('CViT, ')}, positions")
+    at = [row["top1"][rate]["value"] for rate in ("0", "0.5", "0.78", "0.9")] + [row["AuC"]["value"]]
+    numbers = " | ".join(f"{v:.1f}" for v in at)
+    positions = f"{only['top1']['0.78']['value']:.1f}" if only else "–"
+    name = name.replace("dynamic", "DynamicViT")
+    return f"| {name} | {numbers} | {of(row['78 % − RViT'], 1)} | {positions} |"
+
+
+def cvit_rows(tier):
+    five = result(f"cvit.{tier}")["table5"]
+    trained = sorted((a for a in five if a.startswith("CViT")), key=lambda a: -five[a]["AuC"]["value"])
+    untrained = [f"{m} + {o}" for m in ("ViT", "RViT") for o in ("supervised", "pagerank", "variance")]
+    named = ["ViT", *untrained, "RViT", *trained, "dynamic"]
+    return [cvit_row(a, five) for a in named if a in five] + [
+        f"| {a}: {row['share of MACs']:.0%} of the work | {row['top1']['value']:.1f} |" + " – |" * 6
+        for a, row in five.items()
+        if a.startswith("dense")
+    ]
+
+
+def ranker_agreement_rows():
+    return [
+        f"| {teacher} | {name} | {v['tau']:.2f} | {v['overlap']:.2f} |"
+        for teacher, rows in result("ranker.small")["agreement"].items()
+        for name, v in rows.items()
+        if name.startswith("teacher") or "seed to seed" not in name
+    ]
+
+
+def ranker_gap_rows():
+    closed = result("ranker.small")["gap_closed"]
+    lines = []
+    for name in sorted(closed, key=lambda n: -sum(v["value"] for v in closed[n].values())):
+        family = name.startswith(("drops", "leave"))
+        cells = [of(v) + "°" * (family and k.endswith("neural")) for k, v in closed[name].items()]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def classified_rows():
+    return [
+        f"| {name} | "
+        + " | ".join(of(v, 1) if "less" in k else f"{v['value']:.1f}" for k, v in row.items())
+        + " |"
+        for name, row in result("ranker.small")["classified"].items()
+    ]
+
+
+TABLES = {  # caption in docs/results.md: its lines
+    "Evaluation of orders": worth_rows,
+    "Agreement of orders": agreement_rows,
+    "Fine-tuning along an order": cmar_rows,
+    "Classification from few patches": lambda: cvit_rows("small"),
+    "Classification of photographs": lambda: cvit_rows("photos"),
+    "Agreement with the teacher": ranker_agreement_rows,
+    "Ranking in one pass": ranker_gap_rows,
+    "Classification along a ranker's order": classified_rows,
+}
+
+
+def check_tables():
+    "Every line of a complete table stands in docs/results.md."
+    text = page("docs/results.md")
+    found = [
+        f"docs/results.md, {caption}: {line!r} is not there"
+        for caption, rows in TABLES.items()
+        for line in rows()
+        if f"\n{line}\n" not in text
+    ]
+    return found + check_every_order(section(text, "Under estimators that see values"))
+
+
+def check_every_order(part):
+    "The tables under estimators that see values quote rows of their files."
+    found, checked = [], 0
+    for tier, tables in zip(("small", "photos"), part.split("**Photographs**"), strict=True):
+        known = result(f"every_order.{tier}")
+        found += require(tables, [f"{known['images']} held-out images"], f"every_order.{tier}")
+        for measure, text in zip(("area", "targets"), tables.split("Held-out targets"), strict=True):
+            for line in (x for x in text.splitlines() if x.startswith("| ")):
+                name, _, *cells = (cell.strip() for cell in line.strip("| ").split("|"))
+                row = known["orders"][measure].get(name)
+                for family, cell in zip(FAMILIES, cells) if row else ():
+                    gap = row["estimators"][family]["surprisal, hindsight"]
+                    mark = "°" * (family in row["from"])
+                    want = interval_text(gap["gap_closed"], *gap["ci"]).replace(" ", f"{mark} ", 1)
+                    found += [f"{name}, {family}: {cell}, not {want}"] if cell != want else []
+                    checked += 1
+    return found + ([] if checked == 2 * 3 * (10 + 8) else [f"{checked} numbers of every_order were found"])
+
+
+# Sentences
+
+
+def known_intervals():
+    "Every interval of the files, with one and with two digits, as the numbers without plus signs."
+    found = set()
+
+    def add(value, low, high):
+        for digits in (1, 2):
+            found.add(tuple(f"{x:.{digits}f}" for x in (value, low, high)))
+            found.add(tuple(f"{x:.{digits}f}" for x in (-value, -high, -low)))
+
+    def walk(node):
+        if isinstance(node, dict):
+            if {"value", "low", "high"} <= node.keys() or {"mean", "low", "high"} <= node.keys():
+                add(node.get("value", node.get("mean")), node["low"], node["high"])
+            if {"gap_closed", "ci"} <= node.keys():
+                add(node["gap_closed"], *node["ci"])
+            if len(node.get("per_seed") or ()) > 1:
+                add(*mean_interval(node["per_seed"]))
+            for child in node.values():
+                walk(child)
+        elif isinstance(node, list):
+            if 1 < len(node) < 9 and all(isinstance(x, float) for x in node):  # one number a training
+                add(*mean_interval(node))
+            for child in node:
+                walk(child)
+
+    for path in sorted((ROOT / "data" / "results").glob("*.json")):
+        walk(json.loads(path.read_text(encoding="utf-8")))
+    return {
+        tuple(x.replace("-0.00", "0.00").replace("-0.0", "0.0") if float(x) == 0 else x for x in t)
+        for t in found
+    }
+
+
+def check_intervals(names=("README.md", "docs/results.md")):
+    "Every value with an interval stands in a file."
+    number = r"([+−-]?\d+\.\d+)"
+    pattern = re.compile(number + r"°?(?: \(|, )" + number + " … " + number)
+    known, found, seen = known_intervals(), [], 0
+    for name in names:
+        for match in pattern.finditer(page(name)):
+            plain = [x.replace("−", "-").lstrip("+") for x in match.groups()]
+            plain = tuple(x.lstrip("-") if float(x) == 0 else x for x in plain)
+            found += [] if plain in known else [f"{name}: {match[0]!r} is in no file of data/results"]
+            seen += 1
+    return found if seen > 200 else [*found, f"only {seen} intervals were found"]
+
+
+def check_evaluation():
+    "What docs/results.md says about the evaluation of orders."
+    evaluated = {tier: result(f"order_worth.{tier}") for tier in ("small", "photos")}
+    small, photos = (evaluated[tier]["orders"] for tier in ("small", "photos"))
+    agree = evaluated["small"]["agreement"]
+    part = section(page("docs/results.md"), "Evaluation of orders")
+    said = [f"(Kendall's τ {agree['pagerank']['between_seeds']:.2f})"]
+    said.append(f"({agree['pagerank']['between_images']:.2f})")
+    said.append(minus(gap_text(photos["pagerank of the estimator's mutual information*"])))
+    ablation = result("comae_ablation.small")
+    agreements = ablation["variants"]["default"]["agreement"]
+    said += [f"{shown:.2f}" for shown in [ablation["nearness"], *agreements]]
+    apart = [
+        d
+        for variant in ablation["differences"].values()
+        for k, d in variant.items()
+        if k.startswith("gap closed")
+    ]
+    assert len(apart) == 32, "the ablation has 32 differences"
+    apart = [d for d in apart if d["low"] > 0 or d["high"] < 0]
+    assert len(apart) == 1, "of the ablation's intervals, one leaves 0 out"
+    said.append(minus(f"{apart[0]['mean']:.2f}, {apart[0]['low']:.2f} … {apart[0]['high']:.2f}"))
+    assert all(a["between_images"] > a["between_seeds"] + 0.2 for a in agree.values())
+    halton = small["halton"]["gap_closed"]
+    for name in ("pagerank", "pagerank_transposed", "katz"):  # better than chance, not shown to beat Halton
+        learned = mean_interval(small[name]["per_seed"])
+        assert 0 < learned.low < halton < learned.high, name
+        assert mean_interval(photos[name]["per_seed"]).high < 0, name
+    for orders in (small, photos):
+        coverage = mean_interval(orders["coverage, self-information 1"]["per_seed"])
+        assert coverage.low < 0 < coverage.high
+    return require(part, said, "Evaluation of orders") + check_several(part.split("**One order, several")[1])
+
+
+def check_several(part):
+    "The table of one order's several numbers."
+    ablation, ranker = result("comae_ablation.small"), result("ranker.small")["gap_closed"]
+    small, photos = (result(f"order_worth.{tier}")["orders"]["pagerank"] for tier in ("small", "photos"))
+    teacher = [ranker["comae, the teacher"][f"area, {f}"]["value"] for f in ("neural", "categorical")]
+
+    def surprisals(tier):
+        gaps = result(f"every_order.{tier}")["orders"]["area"]["pagerank, CoMAE"]["estimators"]
+        return ", ".join(f"{gaps[f]['surprisal, hindsight']['gap_closed']:+.2f}" for f in FAMILIES)
+
+    default = mean_interval(ablation["variants"]["default"]["gap_closed"]["pagerank"])
+    several = [
+        f"{gap_text(small)}, Student",
+        f"{interval_text(*default)}, Student",
+        surprisals("small"),
+        ", ".join(f"{gap:+.2f}" for gap in teacher),
+        f"{gap_text(photos)}, Student",
+        surprisals("photos"),
+    ]
+    lines = [line for line in part.split("### ")[0].splitlines() if line.startswith("| ")][2:]
+    pairs = zip(several, lines, strict=True)
+    return [f"{line!r} lacks {text!r}" for text, line in pairs if f"| {text} |" not in line]
+
+
+def check_questions():
+    "What README, docs/results.md and the experiment say about estimators that see values."
+    for tier in ("small", "photos"):
+        of_tier = result(f"every_order.{tier}")
+        questions, orders = of_tier["questions"], of_tier["orders"]["area"]
+        assert all(a["apart"] and a["share_of_ceiling"] > 0.74 for a in questions["area"].values())
+        assert not any(a["apart"] for q in ("targets", "targets, policy") for a in questions[q].values())
+        if tier == "small":
+            assert all(a["gap_closed"] < a["control_gap"] for a in questions["area, CoMAE"].values())
+        else:
+            comae = {n: r["estimators"] for n, r in orders.items() if n.endswith(", CoMAE")}
+            gaps = [row[f]["surprisal, hindsight"] for row in comae.values() for f in FAMILIES]
+            assert all(g["ci"][0] <= 0 for g in gaps)
+            paper = comae["pagerank, CoMAE"]
+            assert all(paper[f]["surprisal, hindsight"]["ci"][1] < 0 for f in FAMILIES)
+        for family in ("mixture", "neural"):
+            entropy = orders[f"entropy: {family}"]["estimators"][family]
+            assert entropy["entropy, expected"]["gap_closed"] > 0.9
+            assert entropy["surprisal, hindsight"]["gap_closed"] < 0
+    return []
+
+
+def check_generation():
+    part, cmar = section(page("docs/results.md"), "Fine-tuning along an order"), result("cmar.small")
+    apart = cmar["best_guidance"]["CMAR, pagerank"]["difference"], cmar["table4"]["4"]
+    said = [quoted(d, 2) for d in apart]
+    gain = cmar["held_out"]["pagerank"]["gain"]
+    nats = -gain["value"], -gain["high"], -gain["low"]
+    said.append("{:.1f} nats better than the control ({:.1f} … {:.1f})".format(*nats))
+    return require(part, said, "Fine-tuning along an order")
+
+
+def check_ranking():
+    "What docs/results.md says about rankers of embedded images."
+    part, ranked = section(page("docs/results.md"), "Ranking in one pass"), result("ranker.small")
+    said = [f"{ranked['images']} held-out images of {ranked['tokens']} patches"]
+    found = []
+    longer, seeds = "pointwise, longer, by coverage", "teacher, seed to seed"
+    for teacher, names in {
+        "pointwise": ["pointwise, by coverage", longer, seeds, "constant"],
+        "comae": ["comae, by pagerank", seeds, "constant"],
+    }.items():
+        taus = [f"{ranked['agreement'][teacher][name]['tau']:.2f}" for name in names]
+        if not re.search(f"`{teacher}`, by .*" + ".*".join(taus), part):
+            found.append(f"Ranking in one pass: the τ of {teacher} are {taus}")
+    closed, pairs = ranked["gap_closed"], ranked["agreement"]["pointwise"]
+    best = closed["pointwise, by coverage"]
+    others = [n for n in closed if n != "pointwise, the teacher" and not n.startswith("pointwise, l")]
+    assert all(v["value"] < best[k]["value"] + 0.005 for n in others for k, v in closed[n].items())
+    shares = [round(100 * pairs[longer][k] / pairs[seeds][k]) for k in ("tau", "overlap")]
+    assert shares == [98, 91], shares
+    for size in ("longer", "large"):
+        row = closed[f"pointwise, {size}, by coverage"]
+        assert all(abs(row[k]["value"] - best[k]["value"]) < 0.03 for k in best), size
+    gained, rates = ranked["gained"]["label"]["mean order"], ranked["by_rate"]["ranker, label"]
+    against = ranked["classified"]["ranker, label"]
+    numbers = gained["78 %"], gained["AuC"], against["78 %, less supervised"]
+    numbers += against["AuC, less supervised"], rates["0.9"]
+    said += [minus(f"{v['value']:.1f} ({v['low']:+.1f} … {v['high']:+.1f})") for v in numbers]
+    assert against["78 %, less supervised"]["low"] > -0.5 and min(v["low"] for v in gained.values()) > 0
+    assert round(min(v["value"] for v in rates.values()), 1) == -0.8
+    return found + require(part, said + ranking_of_photographs(), "Ranking in one pass")
+
+
+def ranking_of_photographs():
+    photos = result("ranker.photos")
+    names = "pointwise, by coverage", "pointwise, the teacher", "halton"
+    said = [of(v) for n in names for k, v in photos["gap_closed"][n].items() if k.startswith("area")]
+    gained = photos["gained"]["label"]["mean order"]["78 %"]
+    against = photos["classified"]["ranker, label"]["78 %, less supervised"]
+    said += [minus(f"({v['value']:+.1f}, {v['low']:+.1f} … {v['high']:+.1f}") for v in (gained, against)]
+    agree = photos["agreement"]["pointwise"]
+    ours, teachers = agree["pointwise, by coverage"], agree["teacher, seed to seed"]
+    shares = [100 * ours[k] / teachers[k] for k in ("tau", "overlap")]
+    return [*said, "({:.0f} % of the τ of two teachers, {:.0f} % of the first".format(*shares)]
+
+
+def timing(size, what):
+    rows = result("bench.ranked")["results"]
+    return next(r for r in rows if f"{size} pixels" in r["name"] and what in r["name"])
+
+
+def check_speed():
+    "Ratios and seconds of docs/results.md."
+    text = page("docs/results.md")
+    whole = {size: timing(size, ": ranked by score") for size in (224, 256)}
+    said = [f"{timing(size, 'from JPEG files')['ratio']:.1f}×" for size in whole]
+    said += [f"{row['ratio']:.1f}×" for row in whole.values()]
+    for size in whole:
+        for reading in ("score", "coverage"):
+            said.append(f"{timing(size, f'order by {reading} alone')['share_of_vit']:.1%}")
+    path = timing(256, "KL-16 and CoMAE")
+    said.append(f"{path['ratio']:.0f}×")
+    said.append(f"| {path['plain'] / 4 / (whole[256]['plain'] / 64):.1f} | Intel Xeon")
+    assert min(row["ratio"] for row in whole.values()) > 3
+    measured = result("bench")["results"]
+    shares = {
+        r["name"].split(" by ")[1].split(",")[0].split(":")[0]: r["share_of_vit"]
+        for r in measured
+        if "share_of_vit" in r
+    }
+    comae, kl16 = shares["CoMAE"], shares["KL-16 encoder"]
+    said.append(f"{comae + kl16:.1f} ({comae:.1f} + {kl16:.1f})")
+    for r in measured:
+        if r["name"].startswith("MAR-B"):
+            assert r["difference"] < 1e-5, r["name"]
+            said += [f"{r['ratio']:.1f}×", f"({r['ours']:.0f} s, {r['share_of_limit']:.0%}"]
+            said.append(f"{r['bf16']:.0f} s")
+    return require(text, said, "Speed")
+
+
+def check_front():
+    "What README says beside its intervals, each with the file it names."
+    text, small = page("README.md"), result("cvit.small")["table5"]
+    coarse, supervised = small["dense, 14 px"], small["CViT, supervised"]["top1"]["0.78"]["value"]
+    agree = result("order_worth.small")["agreement"]["pagerank"]
+    said = [
+        f"{coarse['top1']['value']:.1f} % right at {coarse['share of MACs']:.0%} of it".replace("9%", "9 %"),
+        f"against {supervised:.1f} %",
+        f"is {agree['between_seeds']:.2f}, of two images under one CoMAE {agree['between_images']:.2f}",
+        f"{timing(224, ': ranked by score')['ratio']:.1f}× as fast",
+    ]
+    orders = result("every_order.photos")["orders"]["area"]
+    for name in ("pointwise coverage: mixture", "halton", "pagerank, CoMAE"):
+        gap = orders[name]["estimators"]["neural"]["surprisal, hindsight"]
+        said.append(interval_text(gap["gap_closed"], *gap["ci"]))
+    ranker = result("ranker.photos")["gap_closed"]
+    said += [of(ranker[f"pointwise, {n}"]["area, neural"]) for n in ("by coverage", "the teacher")]
+    for tier, names in {
+        "small": ("pagerank", "halton", "supervised"),
+        "photos": ("pagerank", "supervised"),
+    }.items():
+        five = result(f"cvit.{tier}")["table5"]
+        said += [of(five[f"CViT, {name}"]["78 % − RViT"], 1) for name in names]
+    cmar = result("cmar.small")
+    said.append(of(cmar["best_guidance"]["CMAR, pagerank"]["difference"]))
+    said.append(of(cmar["table2"]["CMAR, raster @ 2"]["difference"]))
+    small, photos = (result(f"order_worth.{tier}") for tier in ("small", "photos"))
+    said += [gap_text(of_set["orders"]["pagerank"]) for of_set in (small, photos)]
+    said.append(gap_text(photos["orders"]["halton"]))
+    steps = [f"{of_set['parameters']['training']['steps']:,}" for of_set in (photos, small)]
+    said.append(f"(CoMAE: {' to '.join(steps)} steps)")
+    said.append(of(result("ranker.small")["by_rate"]["ranker, label"]["0.9"], 1))
+    said.append(of(result("ranker.photos")["gained"]["label"]["mean order"]["78 %"], 1))
+    found = require(text, said, "README.md")
+    length = len(text.splitlines())
+    return found + ([f"README.md has {length} lines; {LINES} are allowed"] if length > LINES else [])
+
+
+# Commands, Python and links
+
+
+def blocks(text):
+    "Language and text of every fenced block."
+    return re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
+
+
+def parse_command(words):
+    "What `cop` says to words that it does not understand; None if it does."
+    said = io.StringIO()
+    if words[:1] in ([], ["--help"], ["--version"]):
+        return None
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            verb, rest = _find_verb(words)
+            if "--config" in rest:  # a file of the reader's
+                rest = rest[: rest.index("--config")] + rest[rest.index("--config") + 2 :]
+            _parse(verb, rest)
+    except SystemExit as e:
+        return said.getvalue().strip() if e.code else None
+    except ValueError as e:
+        return str(e)
+    return None
+
+
+def check_line(line):
+    "What is wrong with a line of a shell block: `cop` and `make` are looked at."
+    wrong = []
+    for part in shlex.join(shlex.split(line, comments=True)).split(" '&&' "):
+        words = shlex.split(part)
+        if words[:1] == ["cop"] and (error := parse_command(words[1:])):
+            wrong.append(f"{part}: {error}")
+        if words[:1] == ["make"]:
+            targets = re.findall(r"^([a-z]+):", page("Makefile"), re.M)
+            wrong += [f"{part}: there is no target {w}" for w in words[1:2] if w not in targets]
+            set_to = dict(w.split("=", 1) for w in words[2:] if "=" in w)
+            tier = f"nbs/experiments/{set_to.get('NAME')}.{set_to.get('TIER', 'smoke')}.yaml"
+            if "NAME" in set_to and not (ROOT / tier).exists():
+                wrong.append(f"{part}: there is no {tier}")
+    return wrong
+
+
+def check_inline(text):
+    "Verbs and options that sentences name in code."
+    wrong = []
+    for code in re.findall(r"`(cop [a-z][^`]*)`", text):
+        words = [w for w in code.split()[1:] if w not in ("VERB", "…")]
+        if "VERB" in code:
+            continue
+        options = [w for w in words if w.startswith("--") and w != "--help"]
+        try:
+            verb, _ = _find_verb(words)
+        except ValueError as e:
+            wrong.append(f"`{code}`: {e}")
+            continue
+        unknown = [o for o in options if parse_command([*verb.split(), o]) and not takes(verb, o)]
+        wrong += [f"`{code}`: cop {verb} has no option {o}" for o in unknown]
+    return wrong
+
+
+def takes(verb, option):
+    "Is an option without its value refused only because the value is missing?"
+    return "nrecognized" not in (parse_command([*verb.split(), option]) or "")
+
+
+def check_commands():
+    found = []
+    for name in PAGES:
+        text = page(name)
+        lines = [line for kind, block in blocks(text) if not kind for line in block.splitlines()]
+        found += [
+            f"{name}: {wrong}"
+            for line in lines
+            if re.match(r"(cop|make|git) ", line)
+            for wrong in check_line(line)
+        ]
+        found += [f"{name}: {wrong}" for wrong in check_inline(text)]
+        if name != "docs/contents.md":  # chapters say what they are about
+            found += [f"{name}: {old[0]} is a command of old" for old in OLD.finditer(text)]
+    return found
+
+
+def gives(module, name):
+    "Does a module have a name, and can both be imported?"
+    try:
+        return hasattr(import_module(module), name)
+    except ImportError:
+        return False
+
+
+def check_python():
+    "Python blocks compile, and the names that they take from cop exist."
+    found = []
+    for name in PAGES:
+        for kind, block in blocks(page(name)):
+            if kind != "python":
+                continue
+            try:
+                tree = ast.parse(block)
+            except SyntaxError as e:
+                found.append(f"{name}: a block of Python does not compile: {e}")
+                continue
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "cop":
+                    names = [(node.module, a.name) for a in node.names]
+                elif isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "cop":
+                    names = [("cop", node.attr)]
+                else:
+                    continue
+                found += [f"{name}: {m} has no {n}" for m, n in names if not gives(m, n)]
+    return found
+
+
+def anchors(text):
+    "Where links into a page can point to."
+    heads = re.findall(r"^#+ (.*)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def check_links():
+    "Files and headings that links and pictures point to."
+    found = []
+    for name in PAGES:
+        text = re.sub(r"^```.*?^```$", "", page(name), flags=re.M | re.S)
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            if target.startswith(("http:", "https:", "mailto:")):
+                continue
+            file, _, anchor = target.partition("#")
+            path = (ROOT / name).parent / file if file else ROOT / name
+            if not path.exists():
+                found.append(f"{name}: there is no {target}")
+            elif anchor and path.suffix == ".md" and anchor not in anchors(path.read_text(encoding="utf-8")):
+                found.append(f"{name}: {target} has no such heading")
+    return found
+
+
+CHECKS = (
+    check_tables,
+    check_intervals,
+    check_evaluation,
+    check_questions,
+    check_generation,
+    check_ranking,
+    check_speed,
+    check_front,
+    check_commands,
+    check_python,
+    check_links,
+)
+
+
+def main():
+    if "--tables" in sys.argv:
+        print("\n\n".join("\n".join([caption, "", *rows()]) for caption, rows in TABLES.items()))
+        return 0
+    found = []
+    for check in CHECKS:
+        try:
+            found += check()
+        except AssertionError as e:
+            found.append(f"{check.__name__}: what is said does not hold {e}")
+    print("\n".join(found) or f"{', '.join(PAGES)} say what the results say")
+    return bool(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
