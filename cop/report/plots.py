@@ -278,7 +278,9 @@ def contact_sheet(
 ) -> Figure:
     "Image, order and first patches of many images. Raises ValueError unless there is one order an image."
     if not len(images) or len(orders) != len(images):
-        raise ValueError(f"there are {len(images)} images and {len(orders)} orders; give one order an image")
+        raise ValueError(
+            f"there are {len(images)} images and {len(orders)} orders; give one order an image, at least one"
+        )
     orders = check_order(orders, grid[0] * grid[1]).cpu()
     centres = patch_centres(images.shape[-2:], grid)
     layout = _sheet_layout(len(images), images.shape[-2:], columns, bool(captions))
