@@ -159,7 +159,8 @@ def load_ranker(
 ) -> tuple[Ranker, str]:  # the ranker, a digest of its weights
     "The ranker that a training left in a folder. Raises FileNotFoundError that says what to run."
     shipped = shipped_models("ranker")
-    named = folder in shipped and not Path(folder).is_dir()
+    holds_one = any((Path(folder) / part).exists() for part in ("model", "config.json"))
+    named = folder in shipped and not holds_one  # also where a folder of pictures has that name
     path = shipped[folder] if named else _model_folder(folder, "cop train ranker")
     return Ranker.from_pretrained(path), weights_digest(path / "model.safetensors")
 

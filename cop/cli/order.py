@@ -226,7 +226,8 @@ def _describe_orders() -> str:
             lines.append(f"from {text}:")
         for name in names:
             option = f"  (--{ORDERS[name].model})" if ORDERS[name].model else ""
-            lines.append(f"  {name:22}{ORDERS[name].summary}{option}")
+            summary = ORDERS[name].summary.split(" Raises ")[0]
+            lines.append(f"  {name:22}{summary}{option}")
     return "\n".join(lines)
 
 # %% ../../nbs/6_appendix/64_cli_order.ipynb #64bb0005

@@ -139,10 +139,10 @@ def _model_folder(path: str | Path, kind: str, revision: str | None) -> Path:
         raise ValueError(
             f"{path} is a file: pass the folder that save_pretrained wrote (pickles are not loaded)"
         )
-    if folder.is_dir():
-        return folder
     shipped = shipped_models(kind)
-    if str(path) in shipped:
+    if folder.is_dir() and (str(path) not in shipped or (folder / "config.json").is_file()):
+        return folder
+    if str(path) in shipped:  # also where a folder of pictures has that name
         return shipped[str(path)]
     if str(path).startswith("hf-hub:"):
         return _download(str(path).removeprefix("hf-hub:"), revision)
