@@ -247,7 +247,7 @@ def verb_show(o: Show) -> None:
     shown = RankedImages(images, orders, store.grid, store.folder.name, store.kind)
     Path(o.out).mkdir(parents=True, exist_ok=True)
     for i, picture in enumerate(shown.reveal(o.keep)):
-        name = Path(images.files[i]).stem if images.files else f"{i:05d}"
+        name = "-".join(Path(images.files[i]).with_suffix("").parts) if images.files else f"{i:05d}"
         with atomic_write(Path(o.out) / f"{name}.png") as f:
             picture.save(f, format="PNG")
     print(f"{o.out}: {n} images with the first {o.keep:.0%} of their patches")
