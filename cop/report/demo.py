@@ -91,10 +91,13 @@ def _prepare(images: DemoImages, steps: int, seed: int) -> tuple[DemoRun, PCAPat
 
 # %% ../../nbs/6_appendix/62_demo.ipynb #9104e116
 def _evaluate(run: DemoRun, estimator: GaussianTokens) -> None:
-    "Order the images by everything that is there by now, and evaluate the orders."
+    "Order the images by everything that is there by now, and evaluate the orders that are new."
     run.orders = demo_orders(run.images, run.index, run.patch_size, estimator, run.ranked, run.A, run.seed)
-    result = evaluate_demo_orders(estimator, run.orders, run.grid, seed=run.seed, reference=run.reference)
-    run.curves, run.reference, run.rows = result
+    new = {name: order for name, order in run.orders.items() if name == "greedy" or name not in run.rows}
+    result = evaluate_demo_orders(estimator, new, run.grid, seed=run.seed, reference=run.reference)
+    curves, rows = run.curves | result.curves, run.rows | result.rows
+    run.curves, run.rows = ({name: x[name] for name in run.orders} for x in (curves, rows))
+    run.reference = result.reference
 
 # %% ../../nbs/6_appendix/62_demo.ipynb #75619615
 def _ranker(name: str) -> Ranker | None:  # None: no ranker was shipped with this installation
@@ -213,7 +216,8 @@ def _write_ranker_page(
     path = out / "ranker.html"
     with atomic_write(path) as f:
         f.write_text(page, encoding="utf-8")
-    print(f"{len(ranked)} images ordered in one pass each, {seconds:.2f} s in all: {path}", flush=True)
+    what = "1 image" if len(ranked) == 1 else f"{len(ranked)} images"
+    print(f"{what} ordered in one pass each, {seconds:.2f} s in all: {path}", flush=True)
     if images.unreadable:
         print(f"files that could not be read: {len(images.unreadable)} ({images.unreadable[0]})", flush=True)
 
