@@ -255,7 +255,11 @@ def verb_show(o: Show) -> None:
 # %% ../../nbs/6_appendix/64_cli_order.ipynb #9caa36de
 def verb_demo(o: Demo) -> None:
     "Order images with a ranker, train a small CoMAE, and compare the orders on a page."
-    summary = run_demo(o.out, o.minutes, o.steps, o.images, o.seed, o.fresh)
-    page = f"report: {Path(o.out) / 'report.html'}"
-    parts = [gap_table(summary["orders"]), summary["caution"], page]
+    summary = run_demo(o.out, o.minutes, o.steps, o.images, o.seed, o.fresh, source=o.source)
+    pages = f"what the first patches show: {Path(o.out) / 'ranker.html'}"
+    if "left_out" in summary:
+        print(f"{summary['left_out']}\n\n{pages}")
+        return
+    pages += f"\nCoMAE, and how the orders compare: {Path(o.out) / 'report.html'}"
+    parts = [gap_table(summary["orders"]), summary["caution"], pages]
     print("\n" + "\n\n".join(part for part in parts if part))

@@ -290,11 +290,13 @@ class Sample:
 # %% ../../nbs/6_appendix/62bb_cli_verbs.ipynb #8af3d72c
 @dataclass
 class Demo:
-    "Order images with a ranker, train a small CoMAE, and compare the orders."
+    "Show what a ranker finds in images, or in yours; then train a small CoMAE and compare orders."
 
+    # a folder of your images, a picture, or a quoted pattern such as 'my/*.jpg' (default: embedded images)
+    source: str | None = None
     out: str = "runs/demo"  # folder of the pages, the model and the orders
     minutes: float = 3.0  # the training stops after this time, > 0
     steps: int = 1200  # training steps, if the time suffices
-    images: int = 100  # held-out images to order, 10 … 2,000
+    images: int = 100  # held-out images to order, at most, 10 … 2,000
     seed: int = 0  # of training and of random orders
     fresh: bool = False  # remove the demo that out holds, and start anew

@@ -4,10 +4,12 @@
 
 # %% auto #0
 __all__ = ['EXACT_ORDERS', 'CURVE_ORDERS', 'SHEET_ORDERS', 'SLIDER_ORDERS', 'INTERVAL_LEVEL', 'Verdict', 'VERDICT_LABELS',
-           'DemoOrder', 'demo_order', 'demo_orders', 'order_spread', 'order_curves', 'OrderEvaluation',
-           'evaluate_demo_orders', 'verdict', 'best_first', 'reason', 'gap_table']
+           'DemoOrder', 'demo_order', 'demo_orders', 'DemoRun', 'order_spread', 'order_curves', 'OrderEvaluation',
+           'evaluate_demo_orders', 'verdict', 'best_first', 'reason', 'signed', 'describe_gap', 'headline',
+           'static_score', 'describe_spacing', 'caution', 'half_known', 'cards', 'gap_table']
 
 # %% ../../nbs/6_appendix/60_verdicts.ipynb #36534d46
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import torch
@@ -15,7 +17,6 @@ from torch import Tensor
 
 from ..entropy.evaluation import area, gap_closed
 from ..entropy.gaussian import GaussianTokens
-from ..learn.ranker import Ranker
 from ..orders.lookup import baseline_orders
 from ..orders.rankings import collapse_order, graph_rankings
 from ..orders.registry import NEED_TEXT, get_order
@@ -49,9 +50,15 @@ SHEET_ORDERS = ("pagerank", "coverage")  # shown on images
 SLIDER_ORDERS = {  # the four panels of each page
     "report": ("pagerank", "coverage", "random", "greedy"),
     "ranker": ("ranker_coverage", "variance", "random", "greedy"),
+    "photographs": (
+        "ranker_coverage",
+        "variance",
+        "halton",
+        "random",
+    ),  # the ranker's page without an estimator
 }
 
-
+# %% ../../nbs/6_appendix/60_verdicts.ipynb #3d6f81c2
 def demo_order(
     name: str,  # of `EXACT_ORDERS`, or registered
 ) -> DemoOrder:
@@ -68,7 +75,7 @@ def demo_orders(
     index: Tensor,  # (B,) their positions in the set, by which random orders are shuffled
     patch_size: int,  # pixels
     estimator: GaussianTokens,  # for the orders that use it
-    ranker: Ranker | None = None,  # None: its order is left out
+    ranked: Tensor | None = None,  # (B, N), a ranker's orders; None: they are left out
     A: Tensor | None = None,  # (B, N, N), CoMAE's dependencies; None: orders of graphs are left out
     seed: int = 0,  # of the random orders
 ) -> dict[str, Tensor]:  # name → (B, N)
@@ -80,9 +87,38 @@ def demo_orders(
     orders = {name: order.expand(len(images), -1) for name, order in exact.items()}
     if A is not None:
         orders |= {name: collapse_order(A, name) for name in graph_rankings()}
-    if ranker is not None:
-        orders["ranker_coverage"] = get_order("ranker_coverage").make(images, ranker)
+    if ranked is not None:
+        orders["ranker_coverage"] = ranked
     return orders | baseline_orders(images, patch_size, seed, index)
+
+# %% ../../nbs/6_appendix/60_verdicts.ipynb #0e42cd2e
+@dataclass
+class DemoRun:
+    "What the demo measured, for its pages."
+
+    images: Tensor  # uint8 (B, C, H, W), held out from training
+    index: Tensor  # (B,) their positions in the held-out part
+    captions: list[str]  # B names of classes, or of files
+    examples: list[int]  # of the B images: those that are shown, at most nine
+    grid: tuple[int, int]  # rows, columns of patches; N = rows · columns
+    patch_size: int  # pixels
+    components: int  # principal components in a token
+    n_train: int  # training images
+    steps: int  # training steps that were planned
+    seed: int  # of training and of the random orders
+    mutual_information: Tensor  # (N, N) nats, between patches, under the estimator
+    guess: float  # mean absolute error of always predicting the mean token
+    files: list[str] | None = None  # B files; None: these are embedded images
+    # from `evaluate_demo_orders`
+    orders: dict[str, Tensor] = field(default_factory=dict)  # name → (B, N)
+    curves: dict[str, Tensor] = field(default_factory=dict)  # name → (B, N + 1) nats
+    reference: Tensor | None = None  # (n_random, N + 1) nats, along random orders
+    rows: dict[str, dict] = field(default_factory=dict)  # name → area, gap_closed, ci, spread
+    ranked: Tensor | None = None  # (B, N), the orders of the shipped ranker
+    # of CoMAE, once it is trained
+    A: Tensor | None = None  # (B, N, N): how much target i relies on source j
+    metrics: list[dict] = field(default_factory=list)  # records of the training
+    state: dict = field(default_factory=dict)  # of the newest checkpoint: step, seconds …
 
 # %% ../../nbs/6_appendix/60_verdicts.ipynb #64d501a0
 INTERVAL_LEVEL = 0.99  # of all intervals: a dozen are looked at together
@@ -205,6 +241,119 @@ def reason(
     if verdict(row) == "undecided":
         return "too close to call with this many images"
     return _REASONS[verdict(row), _spacing(row["spread"], random_row["spread"])]
+
+# %% ../../nbs/6_appendix/60_verdicts.ipynb #28ca7da2
+def signed(x: float) -> str:  # two decimals, with a sign and a true minus
+    "A number whose sign matters, as text."
+    return f"{x:+.2f}".replace("-", "−")
+
+
+_PHRASES = {"better": "beats", "undecided": "cannot be distinguished from", "worse": "loses to"}
+
+
+def describe_gap(
+    row: dict,  # of an order: gap_closed and its interval `ci`
+) -> str:
+    "The verdict on an order as a phrase."
+    low, high = map(signed, row["ci"])
+    interval = f"{100 * INTERVAL_LEVEL:.0f} % interval {low} to {high}"
+    return f"{_PHRASES[verdict(row)]} random orders (gap closed {signed(row['gap_closed'])}, {interval})"
+
+
+def headline(
+    rows: dict[str, dict],  # name → row of `evaluate_demo_orders`
+) -> str:  # HTML, one sentence
+    "What happened, in words that fit the verdicts."
+    same = verdict(rows["pagerank"]) == verdict(rows["coverage"])
+    return (
+        f"<b>PageRank</b>, the order of the paper, {describe_gap(rows['pagerank'])}, "
+        f"{'and' if same else 'while'} "
+        f"<b>coverage</b>, on the very same graph, {describe_gap(rows['coverage'])}."
+    )
+
+# %% ../../nbs/6_appendix/60_verdicts.ipynb #033a74a4
+def _static_conclusion(rows: dict[str, dict]) -> str:
+    exact, learnt = verdict(rows["pagerank_exact"]), verdict(rows["pagerank"])
+    if exact == "worse":
+        return ": a more accurate graph alone would not help."
+    if exact == "better" and learnt != "better":
+        return ": here it is the learnt graph that falls short, not the rule."
+    return "."
+
+
+def static_score(
+    rows: dict[str, dict],  # name → row of `evaluate_demo_orders`
+) -> str:  # a sentence
+    "What PageRank does on the estimator's own graph, which is exact."
+    spread = {name: f"{row['spread']:.2f}" for name, row in rows.items()}
+    return (
+        "On the estimator's own graph, the exact mutual information of pairs, PageRank "
+        f"{describe_gap(rows['pagerank_exact'])}; its first quarter of patches lie "
+        f"{spread['pagerank_exact']} patches apart, those of CoMAE's PageRank {spread['pagerank']}, "
+        f"those of random orders {spread['random']}{_static_conclusion(rows)}"
+    )
+
+
+_SPACING_WORDS = {
+    "closer": "closer together than",
+    "alike": "about as far apart as",
+    "farther": "farther apart than",
+}
+
+
+def describe_spacing(
+    spread: float,  # of an order, in patches
+    random_spread: float,  # of random orders
+) -> str:  # a clause
+    "Where the first patches lie, compared with random ones."
+    where = _SPACING_WORDS[_spacing(spread, random_spread)]
+    how_far = f"{spread:.1f} against {random_spread:.1f} patches to the nearest"
+    return f"the first ones lie {where} random ones ({how_far})"
+
+# %% ../../nbs/6_appendix/60_verdicts.ipynb #dd167c3f
+def caution(
+    comae: dict,  # the last record of the training: step, and reconstruction (mean absolute error)
+    steps: int,  # training steps that were planned
+    guess: float,  # mean absolute error of always predicting the mean
+) -> str:  # a sentence, or nothing
+    "What to say when a training was too short for its graph to mean anything."
+    if comae["reconstruction"] >= 0.9 * guess:
+        return (
+            f"After {comae['step']:,} of {steps:,} training steps the network hardly predicts a patch "
+            "better than its mean does: the results of its graph say nothing about the method yet."
+        )
+    if comae["step"] < steps:
+        return (
+            f"The time limit stopped the training at step {comae['step']:,} of {steps:,}: the graph is that "
+            "of a half-trained network."
+        )
+    return ""
+
+# %% ../../nbs/6_appendix/60_verdicts.ipynb #909096f7
+def half_known(
+    curve: Tensor,  # (R, N + 1) nats
+) -> int:  # patches
+    "How many patches it takes until half of the uncertainty is gone, on average."
+    mean = curve.mean(0)
+    return int((mean <= mean[0] / 2).nonzero()[0])
+
+
+def cards(
+    run: DemoRun,  # with curves and rows
+) -> str:  # <div> elements
+    "The main numbers of a report."
+    gap = {name: signed(row["gap_closed"]) for name, row in run.rows.items()}
+    spread = {name: f"{row['spread']:.1f}" for name, row in run.rows.items()}
+    half = [str(half_known(run.curves[name])) for name in ("pagerank", "coverage", "greedy")]
+    facts = {
+        "gap closed by PageRank (0 = random, 1 = greedy oracle)": gap["pagerank"],
+        "gap closed by coverage on the same graph": gap["coverage"],
+        "patches until half of the uncertainty is gone: PageRank, coverage, greedy": " · ".join(half),
+        "spread, in patches, of the first quarter of the order: PageRank, coverage": (
+            f"{spread['pagerank']} · {spread['coverage']}"
+        ),
+    }
+    return "".join(f"<div><b>{number}</b>{text}</div>" for text, number in facts.items())
 
 # %% ../../nbs/6_appendix/60_verdicts.ipynb #1835f351
 def gap_table(

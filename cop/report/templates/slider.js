@@ -61,13 +61,13 @@ function framePatch(context, patch) {
 
 function drawPanel(panel, picture, order, nats, caption, seen) {
   const context = panel.canvas.getContext("2d");
-  context.imageSmoothingEnabled = false;
+  context.imageSmoothingEnabled = picture.naturalWidth > 64; // small images stay pixels
   context.fillStyle = "#8b929c";
   context.fillRect(0, 0, SIZE, SIZE);
   order.slice(0, seen).forEach(patch => drawPatch(context, picture, patch));
   if (seen > 0) framePatch(context, order[seen - 1]);
   panel.canvas.setAttribute("aria-label", caption + ", the first " + seen + " patches by " + panel.name);
-  panel.caption.innerHTML = "<b>" + panel.name + "</b><br>" + nats[seen] + " nats left";
+  panel.caption.innerHTML = "<b>" + panel.name + "</b>" + (nats ? "<br>" + nats[seen] + " nats left" : "");
 }
 
 function draw() {
@@ -75,7 +75,8 @@ function draw() {
   const image = data.images[current];
   count.textContent = seen + " of " + nTokens + " patches seen";
   panels.forEach((panel, i) => {
-    drawPanel(panel, pictures[current], image.orders[i], image.nats[i], image.caption, seen);
+    const nats = image.nats && image.nats[i]; // null without an estimator
+    drawPanel(panel, pictures[current], image.orders[i], nats, image.caption, seen);
   });
   [...choose.children].forEach((button, i) => button.setAttribute("aria-pressed", i == current));
 }
