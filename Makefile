@@ -51,7 +51,7 @@ gpu: setup ## run what needs a GPU: marked tests, and the benchmarks
 lab: setup ## read and change the notebooks in JupyterLab
 	@$(PY) -m jupyter lab --config=tools/jupyter_config.py nbs/ $(ARGS)
 
-experiment: setup ## run one experiment: make experiment NAME=order_worth TIER=smoke ARGS="-p seed 1"
+experiment: setup ## run one experiment: make experiment NAME=order_worth TIER=smoke ARGS="-p seed 1"; smoke takes 25 s to 2 min 20 s on two shared cores
 	@$(if $(NAME),,echo "which one? make experiment NAME=… TIER=smoke; there are:"; ls nbs/experiments | sed -n 's/\.ipynb$$//p'; exit 1)
 	@$(PY) tools/experiment.py $(NAME) $(TIER) $(ARGS)
 

@@ -304,13 +304,13 @@ def vit_memory(model, x, order, keep):
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
-        model(x, order, keep)
+        model(x, order, keep=keep)
         torch.cuda.synchronize()
         return torch.cuda.max_memory_allocated() - before
     with torch.profiler.profile(
         activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
     ) as seen:
-        model(x, order, keep)
+        model(x, order, keep=keep)
     with tempfile.TemporaryDirectory() as d:
         seen.export_chrome_trace(f"{d}/trace.json")
         events = json.loads(Path(d, "trace.json").read_text())["traceEvents"]
@@ -345,7 +345,7 @@ def bench_vit(rounds, device="cpu"):
             )
             keeps = (1.0, 0.5, 0.22, 0.1)
             stock, *times = best_times(
-                [partial(model, x), *(partial(model, x, order, k) for k in keeps)], rounds, device, 60
+                [partial(model, x), *(partial(model, x, order, keep=k) for k in keeps)], rounds, device, 60
             )
             memory = {k: vit_memory(model, x, order, k) for k in keeps}
         for k, t in zip(keeps, times):
@@ -368,7 +368,7 @@ def bench_vit(rounds, device="cpu"):
 
         def step(k, model=model, x=x, order=order, labels=labels):
             torch.nn.functional.cross_entropy(
-                (model(x) if k is None else model(x, order, k)).float(), labels
+                (model(x) if k is None else model(x, order, keep=k)).float(), labels
             ).backward()
             model.zero_grad()
 
@@ -500,7 +500,7 @@ def bench_ranked_vit(size, rounds, device, dtype):
     both = {m: RankedViT(ranker, vit, m) for m in get_args(Reading)}
     with torch.inference_mode():
         apart = (
-            (both["score"](images[:2], 0.22) - vit(images[:2], ranker.order(images[:2]), 0.22))
+            (both["score"](images[:2], keep=0.22) - vit(images[:2], ranker.order(images[:2]), keep=0.22))
             .abs()
             .max()
             .item()
@@ -508,7 +508,7 @@ def bench_ranked_vit(size, rounds, device, dtype):
         assert apart < (0.2 if device == "cuda" else 1e-4), f"ranked in one call and in two differ by {apart}"
         ways = {
             **{
-                f"ranked by {m}, with 22% of the patches": partial(both[m], images, 0.22)
+                f"ranked by {m}, with 22% of the patches": partial(both[m], images, keep=0.22)
                 for m in get_args(Reading)
             },
             **{
@@ -521,7 +521,7 @@ def bench_ranked_vit(size, rounds, device, dtype):
             [
                 lambda: vit(images),
                 lambda: vit(decode()),
-                lambda: both["score"](decode(), 0.22),
+                lambda: both["score"](decode(), keep=0.22),
                 *ways.values(),
             ],
             rounds,

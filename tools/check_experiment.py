@@ -59,7 +59,8 @@ def check(name, key, text, templates=TEMPLATES, engine=None):
     if value in (values.get(key), ast.literal_eval(defaults[key])):
         sys.exit(f"{name}: {key} = {value} is no change")
     with tempfile.TemporaryDirectory() as out:
-        notebook, values = run(name, "smoke", [(key, text), ("out", out)], templates, False, engine)
+        start = out if templates == TEMPLATES else templates  # as if papermill was called elsewhere
+        notebook, values = run(name, "smoke", [(key, text), ("out", out)], templates, False, engine, start)
         default_at, injected_at, source = injected(notebook)
         if not 0 <= default_at < injected_at:
             sys.exit(f"{name}: papermill did not put its parameters behind the template's")

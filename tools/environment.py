@@ -2,6 +2,7 @@
 
     python tools/environment.py .venv     create it, or bring it up to date; does nothing if the stamp matches
     python tools/environment.py --check   say what is missing in the environment that runs this
+    python tools/environment.py --self-test   are environments of others refused?
 
 Needs nothing but Python's standard library. The stamp holds a digest of all that decides what is installed,
 and is written last: after an interruption the next call goes on, and starts afresh where a package was left
@@ -10,11 +11,13 @@ half-written.
 
 import configparser
 import hashlib
+import json
 import subprocess
 import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHONS = (3, 11), (3, 12)  # oldest and newest Python that cop is meant for
@@ -72,6 +75,36 @@ def is_broken(venv):
     return False
 
 
+def lib_name():
+    "Name of the package, as pip writes it in the names of folders."
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(ROOT / "settings.ini", encoding="utf-8")
+    return parser["DEFAULT"]["lib_name"].replace("-", "_").lower()
+
+
+def check_owner(venv):
+    "Stop if an environment runs another checkout, or holds packages that are not cop's."
+    names = {}
+    for info in venv.glob("lib/python3*/site-packages/*.dist-info"):
+        names[info.name.split("-")[0].lower()] = info
+    if lib_name() in names:
+        origin = names[lib_name()] / "direct_url.json"
+        url = json.loads(origin.read_text(encoding="utf-8")).get("url", "") if origin.exists() else ""
+        other = Path(unquote(urlsplit(url).path))
+        if url.startswith("file:") and other.resolve() != ROOT:
+            if (other / "settings.ini").exists():
+                sys.exit(
+                    "%s runs the checkout %s, and would run this one from now on: name another folder with "
+                    "VENV=…, or remove it first" % (venv, other)
+                )
+            print("%s ran the checkout %s, which is gone; it runs this one now" % (venv, other), flush=True)
+    elif foreign := sorted(set(names) - {"pip", "setuptools", "wheel"}):
+        sys.exit(
+            "%s holds packages of other work (%s …), whose versions would change: name another folder with "
+            "VENV=…, or activate it and use it as it is with VENV=" % (venv, foreign[0])
+        )
+
+
 def run(command, log, what):
     "Run `command` with its output in `log`, and a sign of life every half minute."
     start = time.time()
@@ -107,6 +140,8 @@ def fill(venv):
         and not ((venv / "pyvenv.cfg").exists() or started.exists())
     ):
         sys.exit("%s is there, but no virtual environment: name another folder with VENV=…" % venv)
+    if not started.exists():  # else an installation of ours was interrupted
+        check_owner(venv)
     broken = not python.exists() or started.exists() and is_broken(venv)
     if broken:
         check_python()
@@ -166,9 +201,42 @@ def check():
         )
 
 
+def answer(venv, *packages, checkout=None):
+    "What `check_owner` says of an environment with some packages, cop of a checkout among them."
+    for package in packages:
+        info = venv / "lib/python3.11/site-packages" / (package + "-1.0.dist-info")
+        info.mkdir(parents=True)
+        if checkout:
+            (info / "direct_url.json").write_text(json.dumps({"url": checkout.as_uri()}), encoding="utf-8")
+    try:
+        check_owner(venv)
+    except SystemExit as e:
+        return str(e)
+    return ""
+
+
+def self_test():
+    "Raise an AssertionError if an environment that is not ours would be changed."
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as d:
+        other = Path(d, "my other checkout")
+        assert answer(Path(d, "a"), "pip", "setuptools") == ""
+        assert answer(Path(d, "b"), "pip", lib_name(), checkout=ROOT) == ""
+        assert answer(Path(d, "c"), lib_name(), checkout=other) == "", "the other checkout is gone"
+        other.mkdir()
+        (other / "settings.ini").touch()
+        said = answer(Path(d, "d"), lib_name(), checkout=other)
+        assert "d runs the checkout %s" % other in said and "VENV=" in said, said
+        said = answer(Path(d, "e"), "pip", "scipy", "numpy")
+        assert "holds packages of other work (numpy …)" in said and "VENV=" in said, said
+
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["--check"]:
         check()
+    elif sys.argv[1:] == ["--self-test"]:
+        self_test()
     elif len(sys.argv) == 2:
         try:
             fill(Path(sys.argv[1]).absolute())

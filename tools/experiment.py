@@ -41,10 +41,11 @@ def parameters(name, tier, changes, templates=TEMPLATES):
     return defaults, values
 
 
-def run(name, tier, changes=(), templates=TEMPLATES, progress=True, engine=None):
+def run(name, tier, changes=(), templates=TEMPLATES, progress=True, engine=None, cwd=None):
     """Execute the template; returns the executed notebook's path and the values that were set.
 
-    `engine` is one that is registered with papermill; None: a kernel of its own."""
+    `engine` is one that is registered with papermill; None: a kernel of its own. `cwd` is the folder that the
+    notebook starts in; None: the templates'."""
     import ast
 
     import papermill
@@ -61,7 +62,7 @@ def run(name, tier, changes=(), templates=TEMPLATES, progress=True, engine=None)
             templates / f"{name}.ipynb",
             done,
             values,
-            cwd=templates,
+            cwd=cwd or templates,
             kernel_name="python3",
             engine_name=engine,
             progress_bar=progress,

@@ -220,6 +220,8 @@ def checks(flags):
         ("wheel works from another folder", [TOOLS / "check_wheel.py"]),
         ("style: every rule keeps its budget", [TOOLS / "check_style.py"]),
         ("style: every rule finds a planted violation", [TOOLS / "check_style.py", "--self-test"]),
+        ("environments of others are refused", [TOOLS / "environment.py", "--self-test"]),
+        ("the merge driver is announced once", [TOOLS / "git_hooks.py", "--self-test"]),
         ("imports run one way", ["-P", "-c", LINT_IMPORTS]),
     ]
 

@@ -16,27 +16,30 @@ from torch.utils.flop_counter import FlopCounterMode
 # %% ../../nbs/4_classification/32_cost.ipynb #fd00a26c
 @torch.no_grad()
 def count_macs(
-    model: nn.Module,  # a `SparseViT`; or, if keep is None, any module that takes images alone
+    model: nn.Module,  # a `SparseViT`; or, if all patches are kept, any module that takes images alone
     image_shape: Sequence[int],  # C, H, W
-    # patches that are kept, as the model takes it; None: the model is called without an order
-    keep: int | float | None = None,
+    patches: int | None = None,  # how many are kept, 1 … N; neither this nor keep: no order is passed
+    keep: float | None = None,  # or their share, above 0 and at most 1.0
 ) -> int:  # multiply–accumulates of one image
     """Count the work of one image on the meta device.
 
-    Raises ValueError if keep is given for a model that has no `n_tokens`.
+    Raises ValueError if one of them is given for a model that has no `n_tokens`.
     """
-    if keep is not None and not hasattr(model, "n_tokens"):
+    some = patches is not None or keep is not None
+    if some and not hasattr(model, "n_tokens"):
         raise ValueError(
-            f"a {type(model).__name__} has no n_tokens, so it does not look at {keep} of them; leave keep out"
+            f"a {type(model).__name__} has no n_tokens, so it cannot look at some of them; leave patches and "
+            "keep out"
         )
     model = copy.deepcopy(model).to("meta").eval()
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
     images = torch.empty(1, *image_shape, dtype=dtype, device="meta")
     with FlopCounterMode(display=False) as counter:
-        if keep is None:
+        if not some:
             model(images)
         else:
-            model(images, torch.arange(model.n_tokens, device="meta")[None], keep)
+            share = {} if keep is None else {"keep": keep}
+            model(images, torch.arange(model.n_tokens, device="meta")[None], patches, **share)
     return counter.get_total_flops() // 2
 
 # %% ../../nbs/4_classification/32_cost.ipynb #2b2e3da5

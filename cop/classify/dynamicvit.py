@@ -241,19 +241,20 @@ def save_pretrained(
 
 # %% ../../nbs/4_classification/33_dynamicvit.ipynb #3e612537
 @patch
-def _ratio(self: DynamicViT, keep: int | float | None) -> float:
+def _ratio(self: DynamicViT, patches: int | None, keep: float | int | None) -> float:
     "r, above 0, at most 1: the share that passes the first stage. ValueError if nothing would be kept."
-    count = self.n_tokens if keep is None else keep_count(keep, self.n_tokens)
-    return keep if isinstance(keep, float) else count / self.n_tokens
+    count = keep_count(self.n_tokens, patches, keep)
+    return float(keep) if keep is not None and keep <= 1 else count / self.n_tokens
 
 
 @patch
 def counts(
     self: DynamicViT,
-    keep: int | float | None,  # r, as a number of patches, 1 … N, or a share; None: all
+    patches: int | None = None,  # N r, a number of patches, 1 … N
+    keep: float | None = None,  # or r, their share, above 0 and at most 1.0; None: all
 ) -> list[int]:  # ⌊N r^s⌋ of each stage s, at least 1
     "How many tokens pass each stage. Raises ValueError if nothing would be kept."
-    ratio = self._ratio(keep)
+    ratio = self._ratio(patches, keep)
     return [max(1, int(self.n_tokens * ratio ** (s + 1) + 1e-6)) for s in range(len(self.stages))]
 
 # %% ../../nbs/4_classification/33_dynamicvit.ipynb #76594933
@@ -340,8 +341,9 @@ def forward(
     images: Tensor,  # (B, C, H, W): uint8, 0 … 255; or float, in the range that the timm model takes
     # (…, N), of which only the length is checked: the model is called like a SparseViT, but selects by itself
     order: Tensor | None = None,
-    # r, as a number of patches, 1 … N, or a share; ⌊N r^s⌋ tokens pass stage s; None: all
-    keep: int | float | None = None,
+    patches: int | None = None,  # N r, a number of patches, 1 … N; ⌊N r^s⌋ tokens pass stage s
+    # or r, their share, above 0 and at most 1.0, which is all; keep=1 could mean either, and is refused
+    keep: float | int | None = None,
 ) -> Tensor | tuple[Tensor, dict[str, Tensor]]:  # (B, classes) logits; in training (logits, loss terms)
     """Classify images, dropping tokens between the blocks.
 
@@ -349,10 +351,10 @@ def forward(
     """
     if order is not None and order.shape[-1] != self.n_tokens:
         raise ValueError(f"the order is {tuple(order.shape)}, the images are of {self.n_tokens} patches")
-    ratio = self._ratio(keep)
+    ratio = self._ratio(patches, keep)
     x = embed_patches(self.vit, images)
     if not self.training:
-        tokens, _ = self._drop(x, self.counts(keep))
+        tokens, _ = self._drop(x, self.counts(patches, keep))
         return self.vit.model.forward_head(tokens)
     tokens, decisions = self._mask(x)
     logits = self.vit.model.forward_head(tokens)
@@ -364,7 +366,8 @@ def forward(
 def survivors(
     self: DynamicViT,
     images: Tensor,  # (B, C, H, W): uint8, 0 … 255; or float, in the range that the timm model takes
-    keep: int | float,  # r, as a number of patches, 1 … N, or a share
+    patches: int | None = None,  # N r, a number of patches, 1 … N
+    keep: float | None = None,  # or r, their share, above 0 and at most 1.0
 ) -> list[Tensor]:  # positions of the tokens that pass each stage s, (B, ⌊N r^s⌋) int64
     "Which patches are left after each stage. Raises ValueError as `forward` does."
-    return self._drop(embed_patches(self.vit, images), self.counts(keep))[1]
+    return self._drop(embed_patches(self.vit, images), self.counts(patches, keep))[1]

@@ -59,17 +59,19 @@ class RankedViT(nn.Module):
     def forward(
         self,
         images: Tensor,  # (B, C, H, W) uint8
-        # patches seen: a number, 1 … N, or a share, above 0 and at most 1.0; None: all, without a ranking
-        keep: int | float | None = None,
+        # how many patches are seen, 1 … N; neither this nor keep: all, without a ranking
+        patches: int | None = None,
+        # or their share, above 0 and at most 1.0, which is all; keep=1 could mean either, and is refused
+        keep: float | int | None = None,
     ) -> Tensor:  # (B, classes) logits
         "Rank, choose, classify. Raises ValueError if images do not fit, or nothing would be kept."
         if images.dtype != torch.uint8:
             raise ValueError(
                 f"images are {images.dtype}; ranker and classifier take different floats: pass uint8"
             )
-        if keep is None:
+        if patches is None and keep is None:
             return self.vit(images)
-        return self.vit(images, self.ranker.order(images, self.reading), keep)
+        return self.vit(images, self.ranker.order(images, self.reading), patches, keep)
 
 # %% ../../nbs/5_beyond/45_ranked.ipynb #80ad4d95
 def _near(

@@ -9,6 +9,7 @@ __all__ = ['kept_tokens', 'keep_count', 'SparseViT']
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import timm
 import torch
 from fastcore.basics import patch
@@ -33,18 +34,31 @@ def kept_tokens(
     return max(1, n_tokens - round(round(rate * n_tokens, 6)))  # rounded twice, so that 1 − .78 is .22
 
 
+def _is_whole(number: object) -> bool:
+    return isinstance(number, (int, np.integer)) and not isinstance(number, bool)
+
+
 def keep_count(
-    keep: int | float,  # whole number: patches, 1 … N; fraction: their share, above 0, at most 1.0
     n_tokens: int,  # N, ≥ 1
-) -> int:  # K, 1 … N
+    patches: int | None = None,  # a number of patches, 1 … N
+    # or their share, above 0, at most 1.0; a number of patches from 2 is taken, too, but not 1
+    keep: float | int | None = None,
+) -> int:  # K, 1 … N; N if neither is given
     "The number of patches that are kept. Raises ValueError if it is none, or more than there are."
-    if isinstance(keep, float) and 0 < keep <= 1:
-        return kept_tokens(1 - keep, n_tokens)
-    if type(keep) is int and 1 <= keep <= n_tokens:
-        return keep
+    if patches is not None and keep is not None:
+        raise ValueError(f"patches is {patches} and keep is {keep}; pass one of them")
+    if _is_whole(keep) and keep == 1:
+        raise ValueError("keep is 1, one patch or all? Pass patches=1 for one patch, keep=1.0 for all")
+    if patches is None and isinstance(keep, (float, np.floating)) and 0 < keep <= 1:
+        return kept_tokens(1 - float(keep), n_tokens)
+    if patches is None and keep is None:
+        return n_tokens
+    name, count = ("keep", keep) if patches is None else ("patches", patches)
+    if _is_whole(count) and 1 <= count <= n_tokens:
+        return int(count)
     raise ValueError(
-        f"keep is {keep!r}; it must be a number of patches, 1 … {n_tokens}, or a share of them, above 0 and "
-        "at most 1.0"
+        f"{name} is {count!r}; pass patches=, a number of patches, 1 … {n_tokens}, or keep=, a share of "
+        "them, above 0 and at most 1.0"
     )
 
 # %% ../../nbs/4_classification/27_sparse_vit.ipynb #7a338069
@@ -67,6 +81,19 @@ def _check_model(model: nn.Module) -> None:
         patch_grid(*embed.img_size, embed.patch_size[0])  # raises ValueError if pixels would be left over
 
 # %% ../../nbs/4_classification/27_sparse_vit.ipynb #ec16ca4e
+def _timm_name(name: str) -> str:
+    "A name without timm's place on the hub. Raises ValueError for another place of models."
+    for place in ("hf-hub:timm/", "hf_hub:timm/", "timm/"):
+        name = name.removeprefix(place)
+    if ":" in name or "/" in name:
+        raise ValueError(
+            f"{name} is a place of files, which could make any model: give timm's name of the architecture, "
+            "and its weights with the arguments pretrained=True and pretrained_cfg_overlay={'file': "
+            "'model.safetensors'}"
+        )
+    return name
+
+
 def _create(name: str, arguments: dict) -> nn.Module:
     "A model of timm. Raises ValueError if timm has no such model, or does not take the arguments."
     if not timm.is_model(name):
@@ -148,7 +175,8 @@ class SparseViT(Pretrained):
 
     def __init__(
         self,
-        # timm's name of a model; or a model, which is used without a copy and cannot be saved by name
+        # timm's name of a model, also as hf-hub:timm/…; or a model, which is used without a copy and cannot
+        # be saved, nor trained by `train_vit`
         model: str | nn.Module,
         # of timm.create_model: img_size, patch_size, in_chans, num_classes, pretrained …
         arguments: dict | None = None,
@@ -157,6 +185,7 @@ class SparseViT(Pretrained):
     ):
         super().__init__()
         arguments = dict(arguments or {})
+        model = _timm_name(model) if isinstance(model, str) else model
         self.model = _create(model, arguments) if isinstance(model, str) else model
         _check_model(self.model)
         self.model.patch_drop = _PatchSelection(self.model, gather_pixels)
@@ -241,7 +270,7 @@ def normalise(
 
 
 def _first_positions(
-    images: Tensor, grid: tuple[int, int], order: Tensor, keep: int | float | None
+    images: Tensor, grid: tuple[int, int], order: Tensor, patches: int | None, keep: float | int | None
 ) -> Tensor:
     "The first K positions of an order, (B, K). Raises ValueError if order and images do not fit together."
     h, w = grid
@@ -253,7 +282,7 @@ def _first_positions(
             f"the order is {tuple(order.shape)}, of {len(images)} images of {h} × {w} = {h * w} patches; "
             f"give ({h * w},) or ({len(images)}, {h * w})"
         )
-    count = h * w if keep is None else keep_count(keep, h * w)
+    count = keep_count(h * w, patches, keep)
     return order[..., :count].expand(len(images), -1)
 
 # %% ../../nbs/4_classification/27_sparse_vit.ipynb #1f3f1c1c
@@ -262,18 +291,19 @@ def forward(
     self: SparseViT,
     images: Tensor,  # (B, C, H, W): uint8, 0 … 255; or float, in the range that the timm model takes
     order: Tensor | None = None,  # (B, N) or (N,), first patch first; None: the stock model
-    # patches that are kept: a number, 1 … N, or a share, above 0 and at most 1.0; None: all
-    keep: int | float | None = None,
+    patches: int | None = None,  # how many patches are kept, 1 … N; 1 is one patch
+    # or their share, above 0 and at most 1.0, which is all; keep=1 could mean either, and is refused
+    keep: float | int | None = None,
 ) -> Tensor:  # (B, classes) logits
     """Classify images from the first patches of an order.
 
     Raises ValueError if images, order and model do not fit together, or if no patch would be kept.
     """
-    if order is None and keep is not None:
-        raise ValueError("keep says how many patches of an order are looked at; pass an order, too")
+    if order is None and (patches is not None or keep is not None):
+        raise ValueError("patches and keep say how much of an order is looked at; pass an order, too")
     grid = self.grid_of(images)
     selection = self.model.patch_drop
-    selection.positions = None if order is None else _first_positions(images, grid, order, keep)
+    selection.positions = None if order is None else _first_positions(images, grid, order, patches, keep)
     try:
         return self.model(self.normalise(images))
     finally:

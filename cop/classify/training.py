@@ -187,6 +187,11 @@ def train_vit(
 ) -> nn.Module:  # in evaluation mode, with the averaged weights if the training keeps them
     "Train a vision transformer along orders; save it in `out`. Raises ValueError if something does not fit."
     training, augment = training or VIT_TRAINING, augment or Augment()
+    if getattr(model, "_hub_mixin_config", {}) is None:
+        raise ValueError(
+            "a timm model that was handed over could be trained, but not saved: make it with "
+            "SparseViT(timm's name, arguments), and load its weights into .model"
+        )
     images.check_labels(model.classes)
     model = copy.deepcopy(model)
     with torch.no_grad():  # raises an error if the size does not fit

@@ -6,10 +6,14 @@
 __all__ = ['VERBS', 'config_values', 'one_line', 'one_line_errors', 'run', 'command', 'main']
 
 # %% ../../nbs/6_appendix/62c_cli_main.ipynb #90be17c4
+import atexit
 import contextlib
 import difflib
+import os
 import re
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -119,6 +123,9 @@ def one_line(error: BaseException) -> str:
     "What to print for an error, with options as one types them."
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    if isinstance(error, UnicodeEncodeError):
+        near = error.object[max(0, error.start - 20) : error.end + 20]
+        return f"{near!a} has bytes that are not UTF-8: rename the file"
     text = str(error).strip() or type(error).__name__
     line = text.splitlines()[0]
     for python, typed in _AS_TYPED:
@@ -126,6 +133,12 @@ def one_line(error: BaseException) -> str:
     return line
 
 # %% ../../nbs/6_appendix/62c_cli_main.ipynb #e781b7f7
+def _drop_output() -> None:
+    "Print no more: the reader of the output, such as head, has seen enough."
+    with open(os.devnull, "w") as nothing, contextlib.suppress(OSError):
+        os.dup2(nothing.fileno(), sys.stdout.fileno())
+
+
 @contextlib.contextmanager
 def one_line_errors(
     verb: str,  # what the line begins with
@@ -142,12 +155,32 @@ def one_line_errors(
         except KeyboardInterrupt:
             say("interrupted; run the same command again, which goes on from what is kept")
             raise SystemExit(130) from None
-        except BrokenPipeError:  # the reader of the output, such as head, has seen enough
-            sys.stderr.close()
+        except BrokenPipeError:
+            _drop_output()
             raise SystemExit(0) from None
         except _EXPECTED as e:
             say(one_line(e))
             raise SystemExit(1) from e
+
+# %% ../../nbs/6_appendix/62c_cli_main.ipynb #62ab0002
+@contextlib.contextmanager
+def _stop_at_once(
+    verb: str,  # what the line begins with
+) -> Iterator[None]:
+    "Inside, Ctrl-C ends the process with one line."
+
+    def stop(*about: Any) -> None:
+        os.write(2, f"{verb}: interrupted; nothing was begun\n".encode())
+        os._exit(130)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 # %% ../../nbs/6_appendix/62c_cli_main.ipynb #3c9b10d6
 def _parse(verb: str, words: list[str]) -> Any:
@@ -237,6 +270,18 @@ def main(
 ) -> None:
     "The command `cop`. Ends with SystemExit: 0, 1 (an error), 2 (mistyped options), 130 (Ctrl-C)."
     words = sys.argv[1:] if words is None else list(words)
+    try:
+        _answer(words)
+    finally:
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # the work is done
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _drop_output()
+
+
+def _answer(words: list[str]) -> None:
+    "Print the overview or the version, or run a verb."
     if not words or words[0] in ("-h", "--help", "help"):
         print(_overview())
         return
@@ -248,7 +293,10 @@ def main(
     with one_line_errors("cop"):
         verb, rest = _find_verb(words)
     with one_line_errors(f"cop {verb}"):
-        _run(verb, _parse(verb, rest))
+        with _stop_at_once(f"cop {verb}"):
+            options = _parse(verb, rest)
+            _function(verb)  # imports its module
+        _run(verb, options)
 
 
 if __name__ == "__main__" and "__file__" in globals():

@@ -10,10 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import ExifTags, Image
 from torch import Tensor
 
-from .common import check_size, device_of, held_out_part, load_given, needed_option, training_images
+from cop.cli.common import (
+    check_size,
+    check_source,
+    device_of,
+    held_out_part,
+    load_given,
+    needed_option,
+    training_images,
+)
 from .options import ImageOptions
 from .verbs import Demo, Order, Show, TrainComae
 from ..core.files import atomic_write
@@ -22,15 +30,12 @@ from ..images.dataset import ImageSet, evenly_spaced
 from ..images.pictures import load_pictures
 from ..images.sources import load_images
 from ..images.tokenizers import fit_tokenizer, patch_grid
-from ..learn.comae import train_comae
 from ..orders.lookup import order_source
 from ..orders.registry import NEED_TEXT, list_orders
 from ..orders.source import OrderSource
 from ..orders.store import OrderStore, load_orders
-from ..report.demo import run_demo
 from ..report.plots import contact_sheet
 from ..report.rank import RankedImages, short_name
-from ..report.verdicts import gap_table
 
 # %% ../../nbs/6_appendix/64_cli_order.ipynb #c0f82851
 _COMAE_FIELDS = (
@@ -41,6 +46,8 @@ _COMAE_FIELDS = (
 
 def verb_train_comae(o: TrainComae) -> None:
     "Train a Collapse Masked Autoencoder."
+    from cop.learn.comae import train_comae
+
     images = training_images(o.images)
     tokenizer = fit_tokenizer(images, o.tokens.tokenizer, o.tokens.patch_size, o.tokens.components)
     fields = {name: getattr(o, name) for name in _COMAE_FIELDS}
@@ -149,25 +156,29 @@ def _reading(o: Order, network: Any) -> dict[str, Any]:
     size = o.images.image_size
     if size is None and Path(o.images.source).is_dir():
         its = getattr(network, "patch_size", None) and hasattr(network, "edge_bias")
-        size = network.grid[0] * network.patch_size if its else _common_size(o.images)
+        size = network.grid[0] * network.patch_size if its else _common_size(o.images, o.patch_size)
     how = {"root": o.images.root, "download": o.images.download, "image_size": size, "fit": o.images.fit}
     return {**how, "mode": "L" if grey else "RGB", "skip_errors": o.images.skip_errors}
 
 # %% ../../nbs/6_appendix/64_cli_order.ipynb #64bb0001
-def _common_size(o: ImageOptions) -> int | None:  # None: all are alike
-    "256 pixels if the first files of a folder differ in size."
+def _common_size(o: ImageOptions, patch_size: int | None) -> int | None:  # None: all are alike
+    "256 pixels, or the next multiple of a patch size, if files differ in size; only headers are read."
     try:
         images = load_images(o.source, o.split or "all")
     except (ValueError, OSError):
         return None  # said where the images are read
     sizes = set()
-    for file in images.files[:200]:
+    for file in images.files:
         try:
             with Image.open(images.folder / file) as image:
-                sizes.add(image.size)
-        except OSError:
+                turned = image.getexif().get(ExifTags.Base.Orientation, 1) > 4
+                sizes.add(image.size[::-1] if turned else image.size)
+        except Exception:  # Pillow raises anything for a damaged file, which is named where it is read
             continue
-    return 256 if len(sizes) > 1 else None
+        if len(sizes) > 1:
+            patch_size = max(1, patch_size or 16)
+            return -(-256 // patch_size) * patch_size
+    return None
 
 
 def _read_images(o: Order, name: str, option: str | None, network: Any, options: dict, how: dict) -> ImageSet:
@@ -189,6 +200,7 @@ def verb_order(o: Order) -> None:
     if o.list:
         print(_describe_orders())
         return
+    check_source(o.images.source)
     name = o.order or ("pagerank" if o.models.comae else "ranker_coverage")
     _check_numbers(o.sheet, batch=o.batch, shard_size=o.shard_size, limit=o.limit, chunk=o.chunk)
     device = device_of(o.device)
@@ -233,6 +245,7 @@ def _describe_orders() -> str:
 # %% ../../nbs/6_appendix/64_cli_order.ipynb #64bb0005
 def verb_show(o: Show) -> None:
     "Write each image with its first patches alone."
+    check_source(o.images.source)
     store = OrderStore(o.orders)
     size = o.images.image_size or store.manifest["configuration"].get("image_size")
     images = load_pictures(o.images.source, size, o.images.fit, skip_errors=o.images.skip_errors)
@@ -255,6 +268,9 @@ def verb_show(o: Show) -> None:
 # %% ../../nbs/6_appendix/64_cli_order.ipynb #9caa36de
 def verb_demo(o: Demo) -> None:
     "Order images with a ranker, train a small CoMAE, and compare the orders on a page."
+    from cop.report.demo import run_demo
+    from cop.report.verdicts import gap_table
+
     summary = run_demo(o.out, o.minutes, o.steps, o.images, o.seed, o.fresh, source=o.source)
     pages = f"what the first patches show: {Path(o.out) / 'ranker.html'}"
     if "left_out" in summary:

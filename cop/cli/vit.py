@@ -44,7 +44,7 @@ def _more_arguments(arguments: str) -> dict[str, Any]:
 
 
 def _vit_of(
-    model: str | None,  # folder of a run, or timm's name
+    model: str | None,  # folder of a run, or timm's name, also as hf-hub:timm/…
     images: ImageSet,
     arguments: str = "{}",
     patch_size: int | None = None,
@@ -56,7 +56,7 @@ def _vit_of(
         raise ValueError(
             "--model is missing: give timm's name of a model, or the folder of a run of cop train vit"
         )
-    if not (Path(model).is_dir() or "/" in model):
+    if not Path(model).is_dir() and (":" in model or model.startswith("timm/") or "/" not in model):
         size = _size_arguments(images, patch_size, pretrained)
         return SparseViT(model, size | _more_arguments(arguments), gather_pixels)
     if patch_size or pretrained or arguments != "{}" or gather_pixels:

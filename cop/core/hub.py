@@ -9,8 +9,9 @@ import argparse
 import inspect
 import json
 import pickle
+import types
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -38,9 +39,48 @@ def read_config(
             )
         raise FileNotFoundError(f"{folder} is no saved model: it has no config.json")
     try:
-        return json.loads((folder / "config.json").read_text())
-    except json.JSONDecodeError as e:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as e:
         raise ValueError(f"{folder / 'config.json'} is damaged ({e}); save the model again") from e
+    if not isinstance(config, dict):
+        raise ValueError(
+            f"{folder / 'config.json'} holds {str(config)[:40]!r}, not an object; save the model again"
+        )
+    return config
+
+# %% ../../nbs/6_appendix/52_hub.ipynb #52ab0001
+def _fits(
+    value: Any,  # as JSON holds it
+    kind: Any,  # a type, as an annotation states it
+) -> bool:
+    "Is a value of JSON of a type? What JSON cannot hold, such as a module, has no values."
+    options, base = get_args(kind), get_origin(kind) or kind
+    if base in (Union, types.UnionType):
+        return any(_fits(value, option) for option in options)
+    if base is Literal:
+        return value in options
+    if base is Any:
+        return True
+    if value is None or base in (None, types.NoneType):
+        return value is None and base in (None, types.NoneType)
+    if isinstance(value, (bool, str)):
+        return base is type(value)
+    if isinstance(value, list):
+        alike = not options or all(_fits(v, options[min(i, len(options) - 1)]) for i, v in enumerate(value))
+        return base not in (str, dict) and isinstance(base, type) and issubclass(tuple, base) and alike
+    return isinstance(value, (int, float) if base is float else base)
+
+
+def _check_types(cls: type, config: dict, folder: Path) -> None:
+    "Raise ValueError for the first field of another type than the constructor states."
+    stated = get_type_hints(cls.__init__)
+    for name, value in config.items():
+        if name in stated and not _fits(value, stated[name]):
+            kind = getattr(stated[name], "__name__", None) or str(stated[name])
+            raise ValueError(
+                f"{folder / 'config.json'} sets {name} to {str(value)[:40]!r}, which is no {kind}; "
+                "save the model again"
+            )
 
 # %% ../../nbs/6_appendix/52_hub.ipynb #a67d0c5f
 def _check_config(cls: type, config: dict, folder: Path) -> dict:
@@ -59,6 +99,7 @@ def _check_config(cls: type, config: dict, folder: Path) -> dict:
     needed = [k for k, p in known.items() if k != "self" and p.default is p.empty]
     if missing := sorted(set(needed) - set(config)):
         raise ValueError(f"{folder / 'config.json'} lacks {', '.join(missing)}, which {cls.__name__} needs")
+    _check_types(cls, config, folder)
     return config
 
 # %% ../../nbs/6_appendix/52_hub.ipynb #17480fb3
@@ -121,18 +162,24 @@ def shipped_models(
     return {folder.name.removeprefix(f"{kind}-"): folder / "model" for folder in folders}
 
 
-def _download(name: str, revision: str | None) -> Path:
+def _download(name: str, how: dict) -> Path:
     "The folder of a model of the hub; FileNotFoundError if the hub does not give it."
     from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
     files = ["config.json", "model.safetensors"]
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=files))
+        return Path(snapshot_download(name, allow_patterns=files, **how))
+    except LocalEntryNotFoundError as e:
+        if how.get("local_files_only"):
+            cure = "leave local_files_only out, or pass the cache_dir that holds it"
+            raise FileNotFoundError(f"the cache has no model {name}: {cure}") from e
+        raise FileNotFoundError(f"the hub cannot be reached, and the cache has no model {name}") from e
     except Exception as e:
         raise FileNotFoundError(f"the hub did not give a model {name} ({type(e).__name__})") from e
 
 # %% ../../nbs/6_appendix/52_hub.ipynb #35c7b0fa
-def _model_folder(path: str | Path, kind: str, revision: str | None) -> Path:
+def _model_folder(path: str | Path, kind: str, how: dict) -> Path:
     "The folder of a saved model: an existing folder, a shipped model, or hf-hub:owner/model, downloaded."
     folder = Path(path).expanduser()
     if folder.is_file():
@@ -145,9 +192,24 @@ def _model_folder(path: str | Path, kind: str, revision: str | None) -> Path:
     if str(path) in shipped:  # also where a folder of pictures has that name
         return shipped[str(path)]
     if str(path).startswith("hf-hub:"):
-        return _download(str(path).removeprefix("hf-hub:"), revision)
+        return _download(str(path).removeprefix("hf-hub:"), how)
     known = f"; shipped {kind}s are {', '.join(shipped)}" if shipped else ""
     raise FileNotFoundError(f"there is no folder {path}{known}; a model of the hub is hf-hub:owner/model")
+
+# %% ../../nbs/6_appendix/52_hub.ipynb #52ab0003
+def _first_line(e: Exception) -> str:
+    return (str(e) or type(e).__name__).splitlines()[0]
+
+
+def _make(cls: type, folder: Path) -> nn.Module:
+    "A model as its config.json says, with new weights. Raises ValueError if it says nothing possible."
+    config = _check_config(cls, read_config(folder), folder)
+    try:
+        return cls(**config)
+    except (TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError) as e:
+        raise ValueError(
+            f"{folder / 'config.json'} makes no {cls.__name__} ({_first_line(e)}); save the model again"
+        ) from e
 
 # %% ../../nbs/6_appendix/52_hub.ipynb #a069e0fa
 class Pretrained(nn.Module, PyTorchModelHubMixin):
@@ -176,18 +238,20 @@ class Pretrained(nn.Module, PyTorchModelHubMixin):
         cls,
         # a folder that `save_pretrained` wrote, the name of a shipped model, or hf-hub:owner/model
         path: str | Path,
-        revision: str | None = None,  # of the hub's repository
+        revision: str | None = None,  # of the hub's repository; this and what follows is for hf-hub: alone
+        *,
+        token: str | bool | None = None,  # of the hub; None: the one that was stored by `hf auth login`
+        cache_dir: str | Path | None = None,  # where downloads are kept; None: the hub's own cache
+        local_files_only: bool = False,  # take the model from the cache, and download nothing?
+        force_download: bool = False,  # download it again, even if the cache has it?
     ) -> Pretrained:  # in evaluation mode
         "Load a model. Raises FileNotFoundError or ValueError with one line that says what is wrong."
-        folder = _model_folder(path, cls.__name__.lower(), revision)
-        model = cls(**_check_config(cls, read_config(folder), folder))
-        return load_weights(model, folder / "model.safetensors").eval()
+        how = {"revision": revision, "token": token, "cache_dir": cache_dir}
+        how |= {"local_files_only": local_files_only, "force_download": force_download}
+        folder = _model_folder(path, cls.__name__.lower(), how)
+        return load_weights(_make(cls, folder), folder / "model.safetensors").eval()
 
 # %% ../../nbs/6_appendix/52_hub.ipynb #f3ead157
-def _first_line(e: Exception) -> str:
-    return (str(e) or type(e).__name__).splitlines()[0]
-
-
 def _load_tensors(path: Path) -> object:
     "What a pickle holds, if it holds nothing but tensors and `argparse.Namespace`."
     try:
