@@ -26,7 +26,7 @@ from ..core.random import hash_keys, random_uniform
 from ..core.training import save_both, save_task, train
 from ..images.dataset import ImageSet, crop_sample, flip_sample
 from ..orders.lookup import order_source
-from ..orders.source import training_orders
+from ..orders.source import StoredOrder, training_orders
 
 # %% ../../nbs/4_classification/28_vit_training.ipynb #e9a5224f
 Schedule = Literal["draws", "time", "none"]
@@ -144,7 +144,7 @@ def vit_loss(
         n = model.n_tokens
         keep = kept_in_step(batch["step"], training.steps, n, schedule, training.seed, multiple)
         images = batch["image"]
-        if change:
+        if change and model.training:
             images = change(images)
         elif not pixels:
             images = blank(images)
@@ -184,6 +184,7 @@ def train_vit(
     change: Callable | None = None,  # as in `vit_loss`
     progress: bool = True,  # show a bar
     resume: bool = True,  # go on from the newest checkpoint in `out`
+    held_out: ImageSet | None = None,  # images whose loss is written; left out where orders are stored
 ) -> nn.Module:  # in evaluation mode, with the averaged weights if the training keeps them
     "Train a vision transformer along orders; save it in `out`. Raises ValueError if something does not fit."
     training, augment = training or VIT_TRAINING, augment or Augment()
@@ -199,6 +200,7 @@ def train_vit(
     order_of = training_orders(orders, model.n_tokens)
     loss = vit_loss(order_of, training, schedule, label_smoothing, pixels, change)
     more = {"augment": augment, "progress": progress, "resume": resume, "key": key}
+    more["held_out"] = None if isinstance(orders, StoredOrder) else held_out
     model = train(model, loss, images, training, Path(out), **more)
     save_both(model, Path(out))
     save_task(out, classes=images.classes, positions_only=not pixels)

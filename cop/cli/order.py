@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
-from .common import check_size, device_of, held_out_part, load_given, needed_option, training_images
+from .common import check_size, device_of, held_out_part, load_given, needed_option, training_sets
 from .options import ImageOptions
 from .verbs import Demo, Order, Show, TrainComae
 from ..core.files import atomic_write
@@ -41,11 +41,12 @@ _COMAE_FIELDS = (
 
 def verb_train_comae(o: TrainComae) -> None:
     "Train a Collapse Masked Autoencoder."
-    images = training_images(o.images)
+    images, held_out = training_sets(o.images)
     tokenizer = fit_tokenizer(images, o.tokens.tokenizer, o.tokens.patch_size, o.tokens.components)
     fields = {name: getattr(o, name) for name in _COMAE_FIELDS}
     training = o.training.for_images(len(images))
-    train_comae(images, tokenizer, o.out, comae=fields, training=training, resume=o.resume)
+    how = {"resume": o.resume, "held_out": held_out}
+    train_comae(images, tokenizer, o.out, comae=fields, training=training, **how)
     print(f"{o.out}: order images with cop order {o.images.source} --comae {o.out}")
 
 # %% ../../nbs/6_appendix/64_cli_order.ipynb #a7c0b1f9
