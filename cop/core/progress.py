@@ -108,7 +108,7 @@ def add(self: _MetricsLog, numbers: dict[str, float]) -> None:
     if self.main:
         with open(self.path, "a") as f:
             f.write(json.dumps(line) + "\n")
-        self.accelerator.log(line, step)
+        self.accelerator.log({k: v for k, v in line.items() if k != "step"}, step)
 
 # %% ../../nbs/6_appendix/55_progress.ipynb #28d73eba
 _TIMED = 10  # steps that are timed, after the first of a call
