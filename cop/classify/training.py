@@ -26,7 +26,7 @@ from ..core.random import hash_keys, random_uniform
 from ..core.training import save_both, save_task, train
 from ..images.dataset import ImageSet, crop_sample, flip_sample
 from ..orders.lookup import order_source
-from ..orders.source import training_orders
+from ..orders.source import StoredOrder, training_orders
 
 # %% ../../nbs/4_classification/28_vit_training.ipynb #e9a5224f
 Schedule = Literal["draws", "time", "none"]
@@ -144,7 +144,7 @@ def vit_loss(
         n = model.n_tokens
         keep = kept_in_step(batch["step"], training.steps, n, schedule, training.seed, multiple)
         images = batch["image"]
-        if change:
+        if change and model.training:
             images = change(images)
         elif not pixels:
             images = blank(images)
@@ -169,6 +169,15 @@ def _run_key(model: nn.Module, orders: str, how: dict) -> dict[str, str]:
     key = {"starting weights": fingerprint(*model.parameters()), "orders": orders}
     return key | {name: str(value) for name, value in how.items()}
 
+
+def _check_savable(model: nn.Module) -> None:
+    "Raise a ValueError, before the first step, for a model that could not be saved after the last."
+    if getattr(model, "_hub_mixin_config", {}) is None:
+        raise ValueError(
+            "a timm model that was handed over could be trained, but not saved: make it with "
+            "SparseViT(timm's name, arguments), and load its weights into .model"
+        )
+
 # %% ../../nbs/4_classification/28_vit_training.ipynb #58c1d3fa
 def train_vit(
     model: nn.Module,  # a `SparseViT`, or another model that is called the same way; it is not changed
@@ -184,14 +193,11 @@ def train_vit(
     change: Callable | None = None,  # as in `vit_loss`
     progress: bool = True,  # show a bar
     resume: bool = True,  # go on from the newest checkpoint in `out`
+    held_out: ImageSet | None = None,  # images whose loss is written; left out where orders are stored
 ) -> nn.Module:  # in evaluation mode, with the averaged weights if the training keeps them
     "Train a vision transformer along orders; save it in `out`. Raises ValueError if something does not fit."
     training, augment = training or VIT_TRAINING, augment or Augment()
-    if getattr(model, "_hub_mixin_config", {}) is None:
-        raise ValueError(
-            "a timm model that was handed over could be trained, but not saved: make it with "
-            "SparseViT(timm's name, arguments), and load its weights into .model"
-        )
+    _check_savable(model)
     images.check_labels(model.classes)
     model = copy.deepcopy(model)
     with torch.no_grad():  # raises an error if the size does not fit
@@ -204,6 +210,7 @@ def train_vit(
     order_of = training_orders(orders, model.n_tokens)
     loss = vit_loss(order_of, training, schedule, label_smoothing, pixels, change)
     more = {"augment": augment, "progress": progress, "resume": resume, "key": key}
+    more["held_out"] = None if isinstance(orders, StoredOrder) else held_out
     model = train(model, loss, images, training, Path(out), **more)
     save_both(model, Path(out))
     save_task(out, classes=images.classes, positions_only=not pixels)

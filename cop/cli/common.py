@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ from ..images.dataset import ImageSet
 from ..images.sources import load_images
 from ..images.tokenizers import Tokenizer, load_tokenizer
 from ..learn.ranker import Ranker
+from ..learn.trained import untrained_line
 from ..orders.lookup import order_source
 from ..orders.source import OrderSource
 
@@ -32,8 +35,8 @@ if TYPE_CHECKING:  # imported where they are used: `cop order` needs none of the
 
 # %% auto #0
 __all__ = ['HOLDS', 'check_source', 'source_images', 'held_out_part', 'training_images', 'device_of', 'processes',
-           'weights_digest', 'load_run', 'check_size', 'load_ranker', 'load_vit', 'load_generator', 'read_record',
-           'read_task', 'load_given', 'check_unused', 'needed_option', 'command_source']
+           'training_sets', 'weights_digest', 'load_run', 'check_size', 'load_ranker', 'load_vit', 'load_generator',
+           'read_record', 'read_task', 'load_given', 'check_unused', 'needed_option', 'command_source']
 
 # %% ../../nbs/6_appendix/63_cli_common.ipynb #63ab0003
 def check_source(
@@ -87,6 +90,47 @@ def processes() -> Accelerator:
     patient = InitProcessGroupKwargs(timeout=timedelta(days=7))
     return Accelerator(mixed_precision="no", kwargs_handlers=[patient])
 
+# %% ../../nbs/6_appendix/63_cli_common.ipynb #03142537
+def _held_out_images(
+    o: ImageOptions, images: ImageSet, labelled: bool
+) -> ImageSet | None:  # at most 512, in memory; None: the source has none
+    "The held-out images of a training, with a warning if there are some that cannot be evaluated."
+    if o.split not in (None, "train"):
+        return None
+    found = _test_part(o, "L" if len(images[0]["image"]) == 1 else "RGB")
+    if found is None:
+        return None
+    try:
+        some = found.spread(512).in_memory()
+    except (ValueError, OSError) as e:
+        warnings.warn(f"held-out images are not evaluated: {e}", stacklevel=2)
+        return None
+    size, its = (tuple(x[0]["image"].shape) for x in (images, some))
+    if its != size or (labelled and some.classes != images.classes):
+        what = "classes" if its == size else "sizes"
+        warnings.warn(f"held-out images are not evaluated: they are of other {what}", stacklevel=2)
+        return None
+    return some
+
+
+def _test_part(o: ImageOptions, mode: str) -> ImageSet | None:
+    for part in (held_out_part(o.source), "val"):
+        try:
+            return source_images(replace(o, split=part), part, mode)
+        except (ValueError, OSError):  # there is no such part
+            continue
+    return None
+
+
+def training_sets(
+    o: ImageOptions,  # of a training
+    mode: str | None = None,  # "RGB" or "L" (grey); None: as the options say
+    labelled: bool = False,  # must the classes of both be the same?
+) -> tuple[ImageSet, ImageSet | None]:
+    "The images of a training, and at most 512 held-out ones, if the source has any."
+    images = training_images(o, mode)
+    return images, _held_out_images(o, images, labelled)
+
 # %% ../../nbs/6_appendix/63_cli_common.ipynb #a8d7ef41
 def weights_digest(
     path: Path,  # of a file of weights
@@ -135,6 +179,8 @@ def load_run(
             f"the model in {folder} takes {net.n_tokens} tokens of {net.dim} numbers, its tokenizer makes "
             f"{tokenizer.n_tokens} of {tokenizer.dim}: they are of different runs; train again"
         )
+    if kind.__name__ == "CoMAE" and (line := untrained_line(read_record(folder / "task.json"), str(folder))):
+        warnings.warn(line, stacklevel=2)
     return net, tokenizer, weights_digest(folder / "model" / "model.safetensors")
 
 # %% ../../nbs/6_appendix/63_cli_common.ipynb #2fd0be61

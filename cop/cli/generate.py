@@ -29,7 +29,7 @@ from cop.cli.common import (
     needed_option,
     processes,
     read_record,
-    training_images,
+    training_sets,
 )
 from .verbs import EvaluateImages, Sample, TrainClassifier, TrainCmar, TrainMar
 from ..core.config import TrainingConfig
@@ -82,11 +82,12 @@ def _warn_of_untrained_average(training: TrainingConfig) -> None:
 # %% ../../nbs/6_appendix/65_cli_generate.ipynb #f70e1a11
 def verb_train_mar(o: TrainMar) -> None:
     "Train a masked autoregressive generator."
-    images = training_images(o.images)
+    images, held_out = training_sets(o.images, labelled=True)
     fields, training = _mar_fields(o), o.training.for_images(len(images))
     _warn_of_untrained_average(training)
     tokenizer = fit_tokenizer(images, o.tokens.tokenizer, o.tokens.patch_size, o.tokens.components)
-    train_mar(images, tokenizer, o.out, mar=fields, training=training, flip=o.flip, resume=o.resume)
+    how = {"flip": o.flip, "resume": o.resume, "held_out": held_out}
+    train_mar(images, tokenizer, o.out, mar=fields, training=training, **how)
     print(f"{o.out}: sample with cop sample --model {o.out}")
 
 # %% ../../nbs/6_appendix/65_cli_generate.ipynb #82b0f61d
@@ -105,7 +106,8 @@ def _sampling_order(order: str, made: Variant, path: Path, classes: int, grid: t
 def verb_train_cmar(o: TrainCmar) -> None:
     "Fine-tune a generator along orders."
     net, tokenizer, _ = load_generator(o.model, o.public.size, o.public.vae)
-    images = training_images(o.images, "L" if tokenizer.channels == 1 else "RGB")
+    mode = "L" if tokenizer.channels == 1 else "RGB"
+    images, held_out = training_sets(o.images, mode, labelled=True)
     check_size(images, tokenizer, o.model)
     training, state = o.training.for_images(len(images)), processes()
     options = vars(o.models)
@@ -115,7 +117,13 @@ def verb_train_cmar(o: TrainCmar) -> None:
     with state.main_process_first():
         show = state.is_main_process
         made = cmar_variant(o.order, images, tokenizer, stores, o.per_class, progress=show, **given)
-    how = {"random_share": o.random_share, "training": training, "flip": o.flip, "resume": o.resume}
+    how = {
+        "random_share": o.random_share,
+        "training": training,
+        "flip": o.flip,
+        "resume": o.resume,
+        "held_out": held_out,
+    }
     train_cmar(net, images, tokenizer, o.out, made.training, **how)
     if not state.is_main_process:
         return
@@ -274,9 +282,9 @@ def _measure_line(name: str, value: Any) -> str:
 # %% ../../nbs/6_appendix/65_cli_generate.ipynb #cbd2f4c6
 def verb_train_classifier(o: TrainClassifier) -> None:
     "Train a classifier, whose features compare generated with real images."
-    images = training_images(o.images)
+    images, held_out = training_sets(o.images, labelled=True)
     training = o.training.for_images(len(images))
-    train_classifier(images, o.out, training, o.width, o.flip, resume=o.resume)
+    train_classifier(images, o.out, training, o.width, o.flip, resume=o.resume, held_out=held_out)
     source = o.images.source
     print(f"{o.out}: compare with cop evaluate images {source} --made runs/samples --extractor {o.out}")
 

@@ -20,7 +20,7 @@ from cop.cli.common import (
     held_out_part,
     load_given,
     needed_option,
-    training_images,
+    training_sets,
 )
 from .options import ImageOptions
 from .verbs import Demo, Order, Show, TrainComae
@@ -48,11 +48,12 @@ def verb_train_comae(o: TrainComae) -> None:
     "Train a Collapse Masked Autoencoder."
     from cop.learn.comae import train_comae
 
-    images = training_images(o.images)
+    images, held_out = training_sets(o.images)
     tokenizer = fit_tokenizer(images, o.tokens.tokenizer, o.tokens.patch_size, o.tokens.components)
     fields = {name: getattr(o, name) for name in _COMAE_FIELDS}
     training = o.training.for_images(len(images))
-    train_comae(images, tokenizer, o.out, comae=fields, training=training, resume=o.resume)
+    how = {"resume": o.resume, "held_out": held_out}
+    train_comae(images, tokenizer, o.out, comae=fields, training=training, **how)
     print(f"{o.out}: order images with cop order {o.images.source} --comae {o.out}")
 
 # %% ../../nbs/6_appendix/64_cli_order.ipynb #a7c0b1f9

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 
 from ..classify.ranked import label_objective
-from .common import check_size, load_run, load_vit, processes, read_task, training_images
+from .common import check_size, load_run, load_vit, processes, read_task, training_sets
 from .verbs import TrainRanker
 from ..core.files import fingerprint
 from ..entropy.mixture import MixtureTokens
@@ -94,6 +94,7 @@ class _Request:
 
     o: TrainRanker
     images: ImageSet
+    held_out: ImageSet | None
     ranking: str  # how a teacher's order is read
     fields: dict[str, Any]  # of the ranker, but for the size of a patch
     device: torch.device
@@ -141,8 +142,15 @@ def _from_reconstruction(request: _Request) -> tuple[Objective, dict]:
 
 
 def _from_graphs(request: _Request, teacher: Callable, by: str, grid: tuple[int, int]) -> Objective:
-    graphs = teacher_graphs(request.images, teacher, request.graphs, by, progress=request.progress)
-    return graph_objective(request.images, graphs, grid, request.ranking)
+    def objective(images: ImageSet, folder: Path) -> Objective:
+        graphs = teacher_graphs(images, teacher, folder, by, progress=request.progress)
+        return graph_objective(images, graphs, grid, request.ranking)
+
+    what = objective(request.images, request.graphs)
+    if request.held_out is not None:
+        folder = request.graphs.with_name("graphs-held-out")
+        what.held_out = objective(request.held_out, folder).images
+    return what
 
 # %% ../../nbs/6_appendix/68_cli_ranker.ipynb #53c0a8e2
 def _from_comae(request: _Request) -> tuple[Objective, dict]:
@@ -171,13 +179,15 @@ _OBJECTIVES: dict[Goal, Callable[[_Request], tuple[Objective, dict]]] = {
 def verb_train_ranker(o: TrainRanker) -> None:
     "Train a ranker."
     ranking = _check_objective(o.objective, o.comae, o.vit, o.start, o.ranking)
-    images = training_images(o.images)
+    images, held_out = training_sets(o.images, labelled=o.objective == "label")
     training, state = o.training.for_images(len(images)), processes()
     fields = {"image_size": list(images[0]["image"].shape[1:])}
     fields |= {name: getattr(o, name) for name in ("width", "depth", "heads", "edge_width")}
-    request = _Request(o, images, ranking, fields, state.device, state.is_main_process)
+    request = _Request(o, images, held_out, ranking, fields, state.device, state.is_main_process)
     with state.main_process_first():
         what, fields = _OBJECTIVES[o.objective](request)
+    if what.held_out is None:
+        what.held_out = held_out  # the images themselves are all that its loss needs
     train_ranker(what, o.out, fields, training, o.flip, resume=o.resume)
     if state.is_main_process:
         given = {"image_size": o.images.image_size, "root": o.images.root}

@@ -24,7 +24,7 @@ from cop.cli.common import (
     needed_option,
     processes,
     read_task,
-    training_images,
+    training_sets,
 )
 from .verbs import TrainVit
 from ..core.registry import ORDERS
@@ -134,7 +134,7 @@ def verb_train_vit(o: TrainVit) -> None:
     _check_all_or_order(o.order, o.trivial, o.positions_only)
     options = vars(o.models)
     check_unused(o.order, options)
-    images = training_images(o.images)
+    images, held_out = training_sets(o.images, labelled=True)
     images.check_labels()
     training, state = o.training.for_images(len(images)), processes()
     torch.manual_seed(training.seed)
@@ -156,6 +156,7 @@ def verb_train_vit(o: TrainVit) -> None:
         not o.positions_only,
         trivial_augment if o.trivial else None,
         resume=o.resume,
+        held_out=held_out,
     )
     if state.is_main_process:
         same = {"source": o.images.source, "image_size": o.images.image_size, "root": o.images.root}

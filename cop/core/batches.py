@@ -85,3 +85,25 @@ def _load_batches(batches: _StepBatches, first: int, device: torch.device) -> It
     )
     for batch in loader:
         yield {k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in batch.items()}
+
+# %% ../../nbs/6_appendix/55_batches.ipynb #d90b35e2
+_HELD_OUT = 512  # held-out samples that are evaluated, at most
+
+
+def _held_out_batches(
+    data: Dataset,  # held-out, dictionaries of tensors and numbers
+    size: int,  # samples a batch
+    steps: int,  # of the whole training
+    device: torch.device,
+) -> Iterator[dict]:  # the collated samples, with "key" (b,) int64 and "step", on the device
+    "Yield the held-out samples. They are loaded with the global generator, which the caller protects."
+    n = min(len(data), _HELD_OUT)
+    parts = (torch.arange(n) * len(data) // n).split(size)
+    for i, positions in enumerate(parts):
+        keys = hash_keys(83, positions)
+        samples = []
+        for position, key in zip(positions.tolist(), keys.tolist()):
+            torch.default_generator.manual_seed(key)
+            samples.append(data[position])
+        batch = {**default_collate(samples), "key": keys, "step": i * steps // len(parts)}
+        yield {k: v.to(device) if isinstance(v, Tensor) else v for k, v in batch.items()}

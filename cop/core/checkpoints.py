@@ -130,6 +130,22 @@ def active_optimiser(self: _TrainingState) -> Iterator[torch.optim.Optimizer]:
         for p in resting:
             p.requires_grad_(True)
 
+# %% ../../nbs/6_appendix/54_checkpoints.ipynb #5e0c1b7a
+@patch
+@contextlib.contextmanager
+def evaluated_model(self: _TrainingState) -> Iterator[nn.Module]:
+    "Inside, the model is as `finish` leaves it; afterwards it has its weights and its modes back."
+    modes = {module: module.training for module in self.model.modules()}
+    weights = {name: p.detach().clone() for name, p in self.named_parameters()} if self.ema else {}
+    try:
+        yield self.finish()
+    finally:
+        with torch.no_grad():
+            for name, p in self.named_parameters():
+                p.copy_(weights.get(name, p))
+        for module, mode in modes.items():
+            module.training = mode
+
 # %% ../../nbs/6_appendix/54_checkpoints.ipynb #bde80859
 @patch
 def tensors(self: _TrainingState) -> dict[str, dict[str, Tensor]]:  # file name → {name: tensor}

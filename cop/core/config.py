@@ -8,7 +8,7 @@ __all__ = ['TrainingConfig', 'learning_rate']
 # %% ../../nbs/6_appendix/53_config.ipynb #3d314946
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args, get_type_hints
 
 # %% ../../nbs/6_appendix/53_config.ipynb #3694a2f3
 @dataclass
@@ -31,7 +31,10 @@ class TrainingConfig:
     checkpoint_every: int = 500  # steps a checkpoint, ≥ 1
     keep: int = 2  # checkpoints kept, the newest, ≥ 1
     max_minutes: float = 0.0  # stop at a checkpoint after this time, in each call, ≥ 0; 0 is no limit
-    tensorboard: bool = False  # write TensorBoard files beside the metrics
+    # steps an evaluation of held-out samples, ≥ 0, and one at the end; 0: as often as checkpoints
+    validate_every: int = 0
+    # where the metrics are shown as well, by a package that must be installed
+    log: Literal["none", "tensorboard", "wandb", "trackio"] = "none"
 
     def __post_init__(self):
         self.betas = tuple(self.betas)
@@ -47,6 +50,7 @@ def _check_whole_numbers(config: TrainingConfig) -> None:
         "workers": 0,
         "log_every": 1,
         "checkpoint_every": 1,
+        "validate_every": 0,
         "keep": 1,
     }
     for name, least in minima.items():
@@ -57,6 +61,7 @@ def _check_whole_numbers(config: TrainingConfig) -> None:
 # %% ../../nbs/6_appendix/53_config.ipynb #4bdceec7
 def _check_ranges(config: TrainingConfig) -> None:
     c = config
+    trackers = get_args(get_type_hints(TrainingConfig)["log"])
     betas_good = len(c.betas) == 2 and all(0 <= beta < 1 for beta in c.betas)
     rules = (
         ("lr", 0 < c.lr < math.inf, "above 0"),
@@ -67,6 +72,7 @@ def _check_ranges(config: TrainingConfig) -> None:
         ("clip", c.clip >= 0, "at least 0 (0 = off)"),
         ("ema", 0 <= c.ema < 1, "at least 0 and below 1 (0 = off)"),
         ("precision", c.precision in ("no", "bf16"), "'no' or 'bf16'"),
+        ("log", c.log in trackers, f"one of {', '.join(trackers)}"),
         ("max_minutes", c.max_minutes >= 0, "at least 0 (0 = no limit)"),
     )
     for name, good, rule in rules:

@@ -19,12 +19,10 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
-from fastcore.basics import patch
 from torch import nn
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
-from .batches import _load_batches, _StepBatches
+from .batches import _held_out_batches, _load_batches, _StepBatches
 from cop.core.checkpoints import (
     _optimised_parameters,
     _save_checkpoint,
@@ -32,16 +30,16 @@ from cop.core.checkpoints import (
     _TrainingState,
     list_checkpoints,
     newest_checkpoint,
-    read_metrics,
 )
 from .config import TrainingConfig, learning_rate
 from .files import atomic_write
 from .hub import load_weights
+from .progress import _check_tracker, _MetricsLog
 from .random import hash_keys
 
 # %% ../../nbs/6_appendix/55_training.ipynb #cfd05bfd
 # fields that may change when a run goes on
-_MAY_CHANGE = ("workers", "log_every", "checkpoint_every", "keep", "max_minutes", "tensorboard")
+_MAY_CHANGE = ("workers", "log_every", "checkpoint_every", "keep", "max_minutes", "validate_every", "log")
 
 
 def _describe_run(
@@ -87,76 +85,6 @@ def _resume(out: Path, state: _TrainingState, run: dict, resume: bool):
         folder, record = newest
         _check_same_run(folder, record, run)
         state.load(folder, record)
-
-# %% ../../nbs/6_appendix/55_training.ipynb #b4d5d547
-class _MetricsLog:
-    "Lines of metrics, a bar, TensorBoard; in the main process only."
-
-    def __init__(
-        self, out: Path, state: _TrainingState, config: TrainingConfig, progress: bool, main: bool = True
-    ):
-        self.path = out / "metrics.jsonl"
-        self.state = state
-        self.config = config
-        self.main = main
-        self.board = None
-        if main:
-            self.drop_later_lines()
-            if config.tensorboard:
-                self.board = _tensorboard(out, state.step)
-        self.bar = tqdm(
-            total=config.steps,
-            initial=state.step,
-            desc="training",
-            unit="step",
-            disable=not (progress and main),
-        )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.bar.close()
-        if self.board:
-            self.board.close()
-
-    def drop_later_lines(self):
-        "Rewrite the file without the steps that will be taken again."
-        lines = read_metrics(self.path.parent) if self.path.exists() else []
-        with atomic_write(self.path) as f:
-            f.write_text("".join(json.dumps(m) + "\n" for m in lines if m["step"] <= self.state.step))
-
-# %% ../../nbs/6_appendix/55_training.ipynb #39dc21e3
-@patch
-def add(self: _MetricsLog, numbers: dict[str, float]) -> None:
-    "Take the numbers of the step just done; write their means when a line is due."
-    step, window = self.state.step, self.state.window
-    for k, v in numbers.items():
-        window.setdefault(k, []).append(v)
-    self.bar.set_postfix(loss=f"{numbers['loss']:.4g}", refresh=False)
-    self.bar.update()
-    if step % self.config.log_every and step < self.config.steps:
-        return
-    line = {
-        "step": step,
-        "lr": learning_rate(self.config, step - 1),
-        **{k: math.fsum(v) / len(v) for k, v in window.items()},
-        "seconds": round(self.state.seconds, 3),
-    }
-    window.clear()
-    if self.main:
-        with open(self.path, "a") as f:
-            f.write(json.dumps(line) + "\n")
-        for k, v in (line if self.board else {}).items():
-            self.board.add_scalar(k, v, step)
-
-
-def _tensorboard(out: Path, step: int):
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as e:
-        raise ImportError("tensorboard=True needs the package tensorboard: pip install tensorboard") from e
-    return SummaryWriter(str(out / "tensorboard"), purge_step=step)
 
 # %% ../../nbs/6_appendix/55_training.ipynb #a6b0aa48
 _TIME_UP = 1000  # a reason to stop; the others are the numbers of signals
@@ -213,6 +141,7 @@ class _Run:
     state: _TrainingState
     out: Path
     description: dict  # of `_describe_run`
+    held_out: Dataset | None
 
 
 def _mean_over_processes(
@@ -270,23 +199,49 @@ def _take_step(run: _Run, batch: dict, stop: _StopRequest) -> tuple[dict[str, fl
     state.advance()
     return numbers, reason
 
+# %% ../../nbs/6_appendix/55_training.ipynb #a05fb632
+def _evaluation_is_due(run: _Run) -> bool:
+    config, step = run.config, run.state.step
+    due = step % (config.validate_every or config.checkpoint_every) == 0 or step == config.steps
+    return due and run.held_out is not None and run.accelerator.is_main_process
+
+
+@torch.no_grad()
+def _evaluate_held_out(run: _Run) -> dict[str, float]:
+    "Means over the held-out samples; weights, modes and generators are left as they were."
+    device, config = run.accelerator.device, run.config
+    size = min(64, max(1, config.batch_size // run.accelerator.num_processes))
+    totals, n = {}, 0
+    with (
+        run.state.evaluated_model() as model,
+        torch.random.fork_rng([device] if device.type == "cuda" else []),
+        torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"),
+    ):
+        for batch in _held_out_batches(run.held_out, size, config.steps, device):
+            _seed_generators(device, 83, n)
+            value, metrics = run.loss(model, batch)
+            for name, number in {"loss": value, **metrics}.items():
+                totals[name] = totals.get(name, 0.0) + float(number) * len(batch["key"])
+            n += len(batch["key"])
+    return {f"held_out_{name}": total / n for name, total in totals.items()}
+
 # %% ../../nbs/6_appendix/55_training.ipynb #0837f4ac
 def _run_steps(run: _Run, batches: _StepBatches, progress: bool) -> int:
     "Take the remaining steps; 0 if the run is finished, else the reason why it was stopped."
     accelerator, config, state = run.accelerator, run.config, run.state
-    device, main = accelerator.device, accelerator.is_main_process
+    device = accelerator.device
     generators = torch.random.fork_rng([device] if device.type == "cuda" else [])
     with (
         _StopRequest(config.max_minutes) as stop,
-        _MetricsLog(run.out, state, config, progress, main) as log,
+        _MetricsLog(accelerator, state, config, run.out, progress) as log,
         generators,
     ):
         for batch in _load_batches(batches, state.step, device):
             numbers, reason = _take_step(run, batch, stop)
-            log.add(numbers)
+            log.add({**numbers, **(_evaluate_held_out(run) if _evaluation_is_due(run) else {})})
             finished = state.step == config.steps
             if finished or reason or state.step % config.checkpoint_every == 0:
-                if main:
+                if accelerator.is_main_process:
                     _sync(log.path)
                     _save_checkpoint(run.out, state, run.description, config.keep)
                 accelerator.wait_for_everyone()
@@ -312,6 +267,21 @@ def _report_stop(run: _Run, reason: int):
     if reason == signal.SIGTERM:
         raise SystemExit(128 + reason)
 
+# %% ../../nbs/6_appendix/55_training.ipynb #b160c743
+def _start_processes(
+    config: TrainingConfig, out: Path, turns: Sequence[str] | None, held_out: Dataset | None
+) -> Accelerator:
+    "The processes of a run, and its tracker. Raises ImportError or ValueError if it cannot begin."
+    _check_tracker(config)
+    if held_out is not None and not len(held_out):
+        raise ValueError("the held-out data set is empty; pass held_out=None")
+    return Accelerator(
+        mixed_precision="no",
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=bool(turns))],
+        log_with=None if config.log == "none" else config.log,
+        project_dir=out,
+    )
+
 # %% ../../nbs/6_appendix/55_training.ipynb #d8bceafb
 def train(
     model: nn.Module,  # it is trained in place
@@ -327,21 +297,21 @@ def train(
     resume: bool = True,
     # what else the run is made of, such as a `fingerprint` of its data; another run in `out` is refused
     key: dict[str, str] | None = None,
+    held_out: Dataset | None = None,  # like `data`: its loss and metrics are written as held_out_loss …
 ) -> nn.Module:  # the same model, in evaluation mode, with averaged weights (raw ones if ema = 0)
     """Train a model, or go on from the newest checkpoint in `out`.
 
     Ends early, at a checkpoint, when max_minutes are over, with KeyboardInterrupt after Ctrl-C and SystemExit
     after SIGTERM. Raises ValueError (data, turns, checkpoints damaged or of another configuration),
-    FileExistsError, FloatingPointError (loss or gradient not finite)."""
-    kwargs = [DistributedDataParallelKwargs(find_unused_parameters=bool(turns))]
-    accelerator = Accelerator(mixed_precision="no", kwargs_handlers=kwargs)
+    FileExistsError, FloatingPointError (loss or gradient not finite), ImportError (no tracker)."""
+    accelerator = _start_processes(config, Path(out), turns, held_out)
     batches = _StepBatches(data, config, augment, accelerator.process_index, accelerator.num_processes)
     wrapped = accelerator.prepare_model(model.train())
     if wrapped is not model:
         wrapped = _Synchronised(wrapped, model)
     state = _TrainingState(model, config, turns)
     description = _describe_run(config, data, turns, augment, key)
-    run = _Run(accelerator, wrapped, loss, config, state, Path(out), description)
+    run = _Run(accelerator, wrapped, loss, config, state, Path(out), description, held_out)
     with accelerator.main_process_first():
         _resume(run.out, state, description, resume)
     if state.step == config.steps:

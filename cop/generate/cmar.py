@@ -56,6 +56,7 @@ def train_cmar(
     flip: bool = True,  # mirror half of the images?
     progress: bool = True,  # show a bar
     resume: bool = True,  # go on from the newest checkpoint in `out`
+    held_out: ImageSet | None = None,  # images whose loss is written; left out where orders are stored
 ) -> MAR:  # in evaluation mode, with the averaged weights if the training keeps them
     "Fine-tune a MAR along orders; saves it under `out`. Raises ValueError if something does not fit."
     _check_tokenizer(mar, tokenizer)
@@ -78,6 +79,7 @@ def train_cmar(
         progress=progress,
         resume=resume,
         key=key,
+        held_out=None if isinstance(orders, StoredOrder) else held_out,
     )
     save_mar(model, tokenizer, out)
     save_task(out, classes=images.classes)

@@ -78,6 +78,7 @@ def train_classifier(
     flip: bool = True,  # mirror half of the images?
     progress: bool = True,  # show a bar
     resume: bool = True,  # go on from the newest checkpoint in `out`
+    held_out: ImageSet | None = None,  # images whose loss is written as held_out_loss; see `train`
 ) -> Classifier:  # in evaluation mode, with the averaged weights if the training keeps them
     """Train a classifier; saves it under `out`/model.
 
@@ -90,7 +91,7 @@ def train_classifier(
     model = Classifier(len(images[0]["image"]), classes, width)
     augment = random_flip if flip else None
     run = dict(augment=augment, progress=progress, resume=resume, key={"labels": fingerprint(images.labels)})
-    model = train(model, _classifier_loss, images, training, out, **run)
+    model = train(model, _classifier_loss, images, training, out, held_out=held_out, **run)
     if PartialState().is_main_process:
         model.save_pretrained(out / "model")
     save_task(out, classes=images.classes)

@@ -323,6 +323,7 @@ def train_mar(
     flip: bool = True,  # mirror half of the images?
     progress: bool = True,  # show a bar
     resume: bool = True,  # go on from the newest checkpoint in `out`
+    held_out: ImageSet | None = None,  # images whose loss is written as held_out_loss; see `train`
 ) -> MAR:  # in evaluation mode, with the averaged weights if the training keeps them
     """Train a MAR; saves model and tokenizer under `out`.
 
@@ -340,7 +341,7 @@ def train_mar(
         "fields": str(sorted(model._hub_mixin_config.items())),
     }
     augment = random_flip if flip else None
-    run = dict(augment=augment, progress=progress, resume=resume, key=key)
+    run = dict(augment=augment, progress=progress, resume=resume, key=key, held_out=held_out)
     model = train(model, mar_loss(tokenizer), images, training, Path(out), **run)
     save_mar(model, tokenizer, out)
     save_task(out, classes=images.classes)

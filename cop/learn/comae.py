@@ -25,9 +25,10 @@ from ..core.files import fingerprint
 from ..core.hub import Pretrained
 from ..core.layers import Block, rotary_angles
 from ..core.random import random_normal, random_permutation
-from ..core.training import train
+from ..core.training import save_task, train
 from ..images.dataset import ImageSet, random_flip
 from ..images.tokenizers import Tokenizer, check_tokens
+from .trained import measure_reconstruction
 
 # %% ../../nbs/2_paper/08_comae.ipynb #8df88101
 def keep_fraction(
@@ -367,8 +368,9 @@ def train_comae(
     alternate: bool = True,
     progress: bool = True,  # show a bar
     resume: bool = True,  # go on from the newest checkpoint in `out`
+    held_out: ImageSet | None = None,  # images whose loss is written as held_out_loss; see `train`
 ) -> CoMAE:  # in evaluation mode, with the averaged weights if the training keeps them
-    "Train a CoMAE; saves model and tokenizer under `out`."
+    "Train a CoMAE; saves model, tokenizer and task.json (`measure_reconstruction`) under `out`."
     fields, training, out = comae or {}, training or TrainingConfig(), Path(out)
     _check_training(fields, training)
     torch.manual_seed(training.seed)
@@ -377,6 +379,7 @@ def train_comae(
         turns=("encoder", "decoder") if alternate else None,
         progress=progress,
         resume=resume,
+        held_out=held_out,
         key={"tokenizer": fingerprint(*tokenizer.state_dict().values())},
     )
     model = CoMAE(tokenizer.grid, tokenizer.dim, **fields)
@@ -384,4 +387,5 @@ def train_comae(
     if PartialState().is_main_process:
         tokenizer.cpu().save_pretrained(out / "tokenizer")
         model.save_pretrained(out / "model")
+        save_task(out, **measure_reconstruction(model, tokenizer, images, held_out))
     return model

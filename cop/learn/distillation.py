@@ -117,6 +117,7 @@ class Objective:
     partner: nn.Module | None = None  # (Ranking, …) → what the loss makes of it
     grid: tuple[int, int] | None = None  # of the teacher; None: any
     start: dict = field(default_factory=dict)  # what is the same for all images: arguments of `Ranker.start`
+    held_out: Dataset | None = None  # samples like `images`, of held-out images
     unused: tuple[str, ...] = ()  # layers of the ranker that the loss does not reach: they stay as they are
 
 
@@ -163,6 +164,7 @@ def train_ranker(
     student = _make_student(objective, ranker or {})
     key = {**objective.key, "ranker": str(sorted(student.ranker._hub_mixin_config.items()))}
     options = dict(augment=random_flip if flip else None, progress=progress, resume=resume, key=key)
+    options["held_out"] = objective.held_out
     model = train(student, objective.loss, objective.images, training, out, **options).ranker
     if PartialState().is_main_process:
         model.save_pretrained(Path(out) / "model")
