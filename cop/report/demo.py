@@ -35,8 +35,8 @@ from ..orders.store import save_orders
 from ..orders.training_free import random_order
 from .demo_images import DemoImages, embedded_images, readers_images, too_few
 from cop.report.page import (
+    SHARE,
     RankedExamples,
-    credit,
     fill_page,
     gallery,
     graph_picture,
@@ -50,6 +50,7 @@ from cop.report.verdicts import (
     SLIDER_ORDERS,
     DemoRun,
     caution,
+    credit,
     demo_order,
     demo_orders,
     describe_gap,
@@ -160,12 +161,19 @@ def _evaluation(run: DemoRun | None, ranked: RankedImages, images: DemoImages) -
     return fill_page("evaluation", **run_words(run), verdict=verdict, evaluated_at=made)
 
 # %% ../../nbs/6_appendix/62_demo.ipynb #c4e83f16
+def _to_type(source: str | None) -> dict[str, str]:
+    "What to type for the reader's images, and for a folder where no picture or pattern will do."
+    folder = source if source and Path(source).is_dir() else "my/photos"
+    return {"your_images": shlex.quote(source or "my/photos"), "your_folder": shlex.quote(folder)}
+
+
 def _plain_words(
     images: DemoImages, ranked: RankedImages, source: str | None, seconds: float
 ) -> dict[str, str]:
     own, n = images.files is not None, len(images.shown)
     random = random_order(n, ranked.orders.shape[1])
     spread = [order_spread(order, ranked.grid) for order in (ranked.orders, random)]
+    part = f"its first {round(SHARE * ranked.orders.shape[1])} patches"
     unread = f" Files that could not be read: {len(images.unreadable)}." if images.unreadable else ""
     return {
         "one": " one" if n == 1 else "",
@@ -179,7 +187,8 @@ def _plain_words(
         "images_word": "image" if n == 1 else "images",
         "duration": f"{seconds:.2f} seconds",
         "each": f"{1000 * seconds / n:.1f} ms",
-        "your_images": html.escape(shlex.quote(source or "my/photos")),
+        "three": f"Three pictures of each image: the image, its order, and {part}. " if n > 1 else "",
+        **{name: html.escape(word) for name, word in _to_type(source).items()},
         "python_images": html.escape(json.dumps(source or "my/photos", ensure_ascii=False), quote=False),
     }
 
@@ -264,7 +273,7 @@ def _finish(out: Path, run: DemoRun, model: CoMAE, source: str | None) -> dict:
     for name, order in run.orders.items():
         made = {"method": name, "source": source or "fashion-mnist-10k test", "images": run.index.tolist()}
         save_orders(out / "orders" / name, order, run.grid, demo_order(name).kind, made, run.files)
-    page = report_page(run, summary, shlex.quote(source or "my/photos"))
+    page = report_page(run, summary, **_to_type(source))
     texts = {"report.html": page, "report.json": json.dumps(summary, indent=1) + "\n"}
     for name, text in texts.items():
         with atomic_write(out / name) as f:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SHARE', 'RankedExamples', 'figure_svg', 'image_uri', 'gallery', 'result_rows', 'play_data', 'read_template',
            'run_words', 'slider_words', 'fill_page', 'order_sheet', 'graph_figure', 'graph_picture', 'report_pictures',
-           'credit', 'report_page']
+           'report_page']
 
 # %% ../../nbs/6_appendix/61_page.ipynb #f660de85
 import base64
@@ -25,9 +25,17 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
+# %% ../../nbs/6_appendix/61_page.ipynb #ad70c3e5
 from ..orders.agreement import kendall_tau
 from .curves import plot_curves, plot_gaps, plot_training
-from .plots import as_rgb, contact_sheet, first_patches, plot_dependencies, plot_rank_maps
+from cop.report.plots import (
+    as_rgb,
+    contact_sheet,
+    first_patches,
+    plot_dependencies,
+    plot_order,
+    plot_rank_maps,
+)
 from .rank import short_name
 from cop.report.verdicts import (
     CURVE_ORDERS,
@@ -38,6 +46,7 @@ from cop.report.verdicts import (
     DemoRun,
     best_first,
     cards,
+    credit,
     demo_order,
     headline,
     reason,
@@ -246,7 +255,14 @@ def order_sheet(
     captions: list[str],  # E
     name: str,  # of the order
 ) -> str:  # an <svg> element
-    "Images, each with its order and its first patches."
+    "Images, each with its order and its first patches; of a single image the order alone."
+    if len(images) == 1:
+        return figure_svg(
+            lambda: plot_order(images[0], orders[0], grid, top=8),
+            f"an image with its order by {name}",
+            name,
+            2.0,
+        )
     columns = min(len(images), 2 if grid[0] * grid[1] > 100 else 3)
     return figure_svg(
         lambda: contact_sheet(images, orders, grid, columns, SHARE, captions=captions),
@@ -255,7 +271,7 @@ def order_sheet(
         zoom=min(2.0, 4.05 / columns),
     )
 
-
+# %% ../../nbs/6_appendix/61_page.ipynb #5ec1b08a
 def graph_figure(
     image: Tensor,  # uint8 (C, H, W)
     A: Tensor,  # (N, N): how much target i relies on source j
@@ -342,21 +358,12 @@ def _agreement(orders: Tensor) -> str:
     "Kendall's correlation between the orders of neighbouring images, as text."
     return f"{float(kendall_tau(orders, orders.roll(1, 0)).mean()):.2f}".replace("-", "−")
 
-# %% ../../nbs/6_appendix/61_page.ipynb #e52ab901
-_EMBEDDED = "Images: Fashion-MNIST (Zalando Research, MIT licence)."
-
-
-def credit(
-    run: DemoRun | None,  # None: there are too few images of the reader's for an evaluation
-) -> str:
-    "Where the images come from."
-    return _EMBEDDED if run is not None and run.files is None else "Images: yours; they are inside this page."
-
 # %% ../../nbs/6_appendix/61_page.ipynb #40d8b6f3
 def report_page(
     run: DemoRun,  # with everything
     summary: dict,  # what report.json holds
-    your_images: str = "my/photos",  # what to type for them
+    your_images: str = "my/photos",  # what to type for the reader's images
+    your_folder: str = "my/photos",  # what to type for their folder
 ) -> str:  # HTML
     "The page about the training of CoMAE and the evaluation of the orders."
     few = run.examples
@@ -381,5 +388,6 @@ def report_page(
         tau_coverage=_agreement(run.orders["coverage"]),
         pagerank_note=" " + static_score(run.rows),
         your_images=html.escape(your_images),
+        your_folder=html.escape(your_folder),
         credit=credit(run),
     )

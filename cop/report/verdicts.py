@@ -6,7 +6,7 @@
 __all__ = ['EXACT_ORDERS', 'CURVE_ORDERS', 'SHEET_ORDERS', 'SLIDER_ORDERS', 'INTERVAL_LEVEL', 'Verdict', 'VERDICT_LABELS',
            'DemoOrder', 'demo_order', 'demo_orders', 'DemoRun', 'order_spread', 'order_curves', 'OrderEvaluation',
            'evaluate_demo_orders', 'verdict', 'best_first', 'reason', 'signed', 'describe_gap', 'headline',
-           'static_score', 'describe_spacing', 'caution', 'half_known', 'cards', 'gap_table']
+           'static_score', 'describe_spacing', 'caution', 'half_known', 'cards', 'credit', 'gap_table']
 
 # %% ../../nbs/6_appendix/60_verdicts.ipynb #36534d46
 from dataclasses import dataclass, field
@@ -308,7 +308,7 @@ def describe_spacing(
     "Where the first patches lie, compared with random ones."
     where = _SPACING_WORDS[_spacing(spread, random_spread)]
     how_far = f"{spread:.1f} against {random_spread:.1f} patches to the nearest"
-    return f"the first ones lie {where} random ones ({how_far})"
+    return f"the first quarter of the patches lie {where} random ones ({how_far})"
 
 # %% ../../nbs/6_appendix/60_verdicts.ipynb #dd167c3f
 def caution(
@@ -354,6 +354,16 @@ def cards(
         ),
     }
     return "".join(f"<div><b>{number}</b>{text}</div>" for text, number in facts.items())
+
+# %% ../../nbs/6_appendix/60_verdicts.ipynb #e52ab901
+_EMBEDDED = "Images: Fashion-MNIST (Zalando Research, MIT licence)."
+
+
+def credit(
+    run: DemoRun | None,  # None: there are too few images of the reader's for an evaluation
+) -> str:
+    "Where the images come from."
+    return _EMBEDDED if run is not None and run.files is None else "Images: yours; they are inside this page."
 
 # %% ../../nbs/6_appendix/60_verdicts.ipynb #1835f351
 def gap_table(
