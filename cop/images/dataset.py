@@ -15,7 +15,6 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision.transforms.v2 import functional as TF
 from tqdm import tqdm
 
 # %% ../../nbs/1_question/01_images.ipynb #01aa0001
@@ -191,6 +190,8 @@ def crop_sample(
     box: Sequence[int],  # top, left, height, width of the crop, pixels; it may reach beyond the image
 ) -> dict:  # the crop in the image's size, and "box": (4,) in fractions of the image's height and width
     "Crop a sample's image, and record the box."
+    from torchvision.transforms.v2 import functional as TF  # takes a second to import
+
     image = sample["image"]
     top, left, height, width = box
     h, w = image.shape[-2:]

@@ -55,12 +55,13 @@ def crop_order(
     return (rank.flatten(1) * 256).round().argsort(dim=1, stable=True)
 
 # %% ../../nbs/2_paper/15_agreement.ipynb #0c5d9b71
-def _overlaps(old: int, new: int) -> Tensor:  # (new, old), each row sums to 1
-    "Shares of the new intervals of a line that lie in the old ones."
-    edges = torch.arange(old, dtype=torch.float64) / old
-    start = torch.arange(new, dtype=torch.float64)[:, None] / new
-    length = torch.minimum(edges + 1 / old, start + 1 / new) - torch.maximum(edges, start)
-    return length.clamp(min=0) * new
+def _members(old: int, new: int) -> Tensor:  # (new, old) bool
+    "Old intervals of a line with their centre in a new one; where there are none, the one around its centre."
+    old_centre = (torch.arange(old, dtype=torch.float64) + 0.5) / old
+    new_centre = (torch.arange(new, dtype=torch.float64) + 0.5) / new
+    inside = (old_centre * new).floor().long() == torch.arange(new)[:, None]
+    around = (new_centre * old).floor().long()[:, None] == torch.arange(old)
+    return torch.where(inside.any(1, keepdim=True), inside, around)
 
 
 def regrid_order(
@@ -69,10 +70,12 @@ def regrid_order(
     new_grid: tuple[int, int],  # rows, columns of the orders that are wanted
 ) -> Tensor:  # (B, M), M patches of the new grid
     "Orders of the same images on another grid. Raises ValueError unless the orders are of the old one."
-    ranks = check_order(order, grid[0] * grid[1]).argsort(1).double().view(-1, *grid)
-    rows, columns = (_overlaps(k, m).to(order.device) for k, m in zip(grid, new_grid))
-    mean = rows @ ranks @ columns.T
-    return (mean.flatten(1) * 2**20).round().argsort(dim=1, stable=True)
+    ranks = check_order(order, grid[0] * grid[1]).argsort(1).view(-1, *grid)
+    rows, columns = (_members(k, m).to(order.device) for k, m in zip(grid, new_grid))
+    last = grid[0] * grid[1]
+    ranks = torch.where(columns, ranks[:, :, None, :], last).amin(3)  # (B, old rows, new columns)
+    ranks = torch.where(rows[..., None], ranks[:, None], last).amin(2)  # (B, new rows, new columns)
+    return ranks.flatten(1).argsort(dim=1, stable=True)
 
 # %% ../../nbs/2_paper/15_agreement.ipynb #9913a7a0
 def kendall_tau(

@@ -8,7 +8,6 @@ __all__ = ['check_graph', 'strongest_edges', 'pagerank', 'katz', 'to_networkx', 
 # %% ../../nbs/2_paper/10_graph.ipynb #52efd012
 import networkx as nx
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
 # %% ../../nbs/2_paper/10_graph.ipynb #6c17f86d
@@ -143,6 +142,8 @@ def graph_agreement(
     other: Tensor,  # the same; anything that ranks sources, negative entries allowed
 ) -> Tensor:  # (B,) −1 … 1; NaN where no row has a ranking
     "Spearman's correlation over the sources of a target, mean over targets. Raises ValueError on bad shapes."
+    from scipy.stats import rankdata  # takes a second to import
+
     if A.ndim != 3 or A.shape[1] != A.shape[2] or A.shape[1:] != other.shape[1:]:
         raise ValueError(f"graphs are {tuple(A.shape)} and {tuple(other.shape)}; both must be (batch, N, N)")
     n = A.shape[1]
