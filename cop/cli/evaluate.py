@@ -17,7 +17,13 @@ def verb_evaluate_orders(o: EvaluateOrders) -> None:
     given = {name: load_given(name, folder)[0] for name, folder in models.items()}
     names = [name.strip() for name in o.order.split(",") if name.strip()]
     how = {"image_size": o.images.image_size, "fit": o.images.fit, "skip_errors": o.images.skip_errors}
-    how |= {"patch_size": o.patch_size, "limit": o.limit, "random": o.random, "seed": o.seed}
+    how |= {
+        "patch_size": o.patch_size,
+        "limit": o.limit,
+        "random": o.random,
+        "seed": o.seed,
+        "progress": True,
+    }
     estimators = [name.strip() for name in o.estimators.split(",")]
     found = cop.report.evaluate.evaluate_orders(o.images.source, names, estimators, **how, **given)
     print(found)

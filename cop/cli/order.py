@@ -226,8 +226,11 @@ def verb_order(o: Order) -> None:
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #64bb0003
 def _what_next(o: Order) -> str:
     "What to look at, and what to run next."
-    sheet = f"look at {o.out}/contact_sheet.png; " if o.sheet else ""
-    return f"{sheet}next: cop show {o.images.source} --orders {o.out} --keep 0.22"
+    sheet = (
+        f"look at {o.out}/contact_sheet.png (up to {o.sheet} images; --sheet for more); " if o.sheet else ""
+    )
+    skip = " --skip_errors" if o.images.skip_errors else ""
+    return f"{sheet}next: cop show {o.images.source} --orders {o.out} --keep 0.22{skip}"
 
 
 def _describe_orders() -> str:
@@ -261,10 +264,11 @@ def verb_show(o: Show) -> None:
     shown = RankedImages(images, orders, store.grid, store.folder.name, store.kind)
     Path(o.out).mkdir(parents=True, exist_ok=True)
     for i, picture in enumerate(shown.reveal(o.keep)):
-        name = "-".join(Path(images.files[i]).with_suffix("").parts) if images.files else f"{i:05d}"
+        name = "-".join(Path(images.files[i]).parts) if images.files else f"{i:05d}"
         with atomic_write(Path(o.out) / f"{name}.png") as f:
             picture.save(f, format="PNG")
-    print(f"{o.out}: {n} images with the first {o.keep:.0%} of their patches")
+    more = f" ({n} of {len(images):,}; --limit for more)" if n < len(images) else ""
+    print(f"{o.out}: {n} images with the first {o.keep:.0%} of their patches{more}")
 
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #9caa36de
 def verb_demo(o: Demo) -> None:

@@ -7,7 +7,7 @@ __all__ = ['OrdersEvaluation', 'evaluate_orders']
 
 # %% ../../nbs/6_appendix/70_evaluate.ipynb #c43f9d18
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ import torch
 from fastcore.basics import patch
 from matplotlib.figure import Figure
 from torch import Tensor
+from torch.nn.functional import interpolate
+from tqdm import tqdm
 
 from ..core.checks import targets_last
 from ..core.files import atomic_write
@@ -63,7 +65,7 @@ def _part(images: ImageSet, index: Tensor) -> ImageSet:
     part.index, part.of = index, len(images)  # positions in the whole set
     return part
 
-
+# %% ../../nbs/6_appendix/70_evaluate.ipynb #e1d0b6a4
 def _check_parts(train: ImageSet, test: ImageSet) -> None:
     if len(train) < 32 or len(test) < 8:
         raise ValueError(
@@ -77,6 +79,14 @@ def _patches_of(images: ImageSet, patch_size: int | None) -> tuple[int, tuple[in
     size = images[0]["image"].shape[1:]
     patch_size = patch_size or max(1, min(size) // (8 if min(size) % 8 == 0 else 7))
     return patch_size, patch_grid(*size, patch_size)
+
+
+def _seen_by(tokenizer: Tokenizer, images: Tensor) -> Tensor:  # (B, C, h, w)
+    "Images at the size that a tokenizer takes; means of areas where it is smaller."
+    size = tuple(getattr(tokenizer, "image_size", images.shape[-2:]))
+    if tuple(images.shape[-2:]) == size:
+        return images
+    return interpolate(images.float(), size, mode="area").round().byte()
 
 # %% ../../nbs/6_appendix/70_evaluate.ipynb #91e5b2d0
 def _orders_of(
@@ -122,6 +132,17 @@ _FITS = {"gaussian": GaussianTokens.fit, "mixture": lambda x, noise: MixtureToke
 _NOISE = 0.05  # variance added to each number of a token
 
 
+_PIXELS = 8  # sides of a patch that the estimators see, at most
+
+
+def _shrunk(images: Tensor, patch_size: int) -> Tensor:  # uint8 (B, C, h, w)
+    "Images (B, C, H, W) whose patches have at most 8 × 8 pixels: means of areas."
+    if patch_size <= _PIXELS:
+        return images
+    size = [side // patch_size * _PIXELS for side in images.shape[-2:]]
+    return interpolate(images.float(), size, mode="area").round().byte()
+
+
 def _fitted(
     estimators: Any, train: ImageSet, patch_size: int
 ) -> dict[str, tuple[Estimator, Tokenizer]]:  # name → estimator and tokenizer
@@ -134,8 +155,9 @@ def _fitted(
             f"there is no estimator {unknown[0]!r}: choose {', '.join(_FITS)}, or pass name → (estimator, "
             "tokenizer)"
         )
-    images = train.images(evenly_spaced(len(train), 10_000))[0]
-    pca = PCAPatches.fit(images, 4, patch_size, whiten=False)
+    some = evenly_spaced(len(train), 10_000).split(256)
+    images = torch.cat([_shrunk(train.images(i)[0], patch_size) for i in some])
+    pca = PCAPatches.fit(images, 4, min(patch_size, _PIXELS), whiten=False)
     tokens = torch.cat([pca.encode(x) for x in images.split(256)])
     return {name: (_FITS[name](tokens, noise=_NOISE), pca) for name in names}
 
@@ -154,6 +176,7 @@ class _Evaluated:
     targets: Tensor | None  # (B, N) bool; None: everything counts
     random: int  # random orders of each image
     seed: int
+    bar: str | bool = False  # what a bar says; False: no bar
 
     def areas(self, orders: Tensor) -> Tensor:  # (B, N) → (B,)
         "Area under the residual entropy along orders, in nats · tokens."
@@ -163,12 +186,15 @@ class _Evaluated:
     def reference(self) -> tuple[Tensor, Tensor]:  # (B, random), (B,)
         "Areas of random orders and of the estimator's greedy order."
         groups, n_tokens = _groups(len(self.tokens)), self.tokens.shape[1]
-        zero = [self.areas(random_order(groups, n_tokens, self.seed + 1 + k)) for k in range(self.random)]
+        zero = [self.areas(random_order(groups, n_tokens, self.seed + 1 + k)) for k in self._steps()]
         return torch.stack(zero, 1), self.areas(self._greedy())
 
     def _greedy(self) -> Tensor:
         order = self.estimator.greedy_order(self.tokens, self.targets)
         return order.expand(len(self.tokens), -1) if order.ndim == 1 else order
+
+    def _steps(self) -> Iterable[int]:
+        return tqdm(range(self.random), desc=f"random orders, {self.bar}", disable=not self.bar)
 
 # %% ../../nbs/6_appendix/70_evaluate.ipynb #d41b7ae8
 class OrdersEvaluation:
@@ -258,13 +284,13 @@ def evaluate_orders(
     skip_errors: bool = False,  # leave out files that cannot be read, and count them?
     limit: int = 200,  # evaluated images at most, evenly spaced
     random: int = 64,  # random orders of each image, ≥ 64
+    progress: bool = False,  # show bars
     seed: int = 0,  # of random orders, held-out targets, and of the halves where there is no test part
     **given: Any,  # what an order needs: comae=(model, tokenizer), policy= … (`order_source`)
 ) -> OrdersEvaluation:
-    """How much of the gap between random and greedy orders does each order close, on held-out images?
-
-    Random, Halton and variance orders are evaluated beside. Raises ValueError or FileNotFoundError.
-    """
+    "Gaps that orders close on held-out images, beside random, Halton and variance. Raises ValueError."
+    if random < 64:
+        raise ValueError(f"random is {random}; it must be at least 64")
     train, test = _two_parts(images, image_size, fit, skip_errors, seed)
     test = _part(test, evenly_spaced(len(test), limit)) if len(test) > limit else test
     patch_size, grid = _patches_of(test, patch_size)
@@ -274,7 +300,7 @@ def evaluate_orders(
     made = _all_orders(orders, train, test, grid, ranker, given)
     rows = {name: {} for name in made}
     for name, (estimator, tokenizer) in fitted.items():
-        for what, column in _columns(estimator, tokenizer, test, made, grid, random, seed).items():
+        for what, column in _columns(estimator, tokenizer, test, made, grid, random, seed, progress).items():
             for order, interval in column.items():
                 rows[order][f"{name}, {what}"] = interval
     others = {name: list(own) for name, (_, own) in made.items() if tuple(own) != tuple(grid)}
@@ -311,17 +337,19 @@ def _columns(
     grid: tuple[int, int],
     random: int,
     seed: int,
+    progress: bool,
 ) -> dict[str, dict[str, Interval]]:  # "area", "targets" → order → gap closed
     "Gaps closed under one estimator."
     if tuple(tokenizer.grid) != tuple(grid):
         raise ValueError(f"an estimator has the grid {tuple(tokenizer.grid)}, the evaluation {tuple(grid)}")
-    clean = torch.cat([tokenizer.encode(test.images(i)[0]) for i in torch.arange(len(test)).split(256)])
+    parts = torch.arange(len(test)).split(256)
+    clean = torch.cat([tokenizer.encode(_seen_by(tokenizer, test.images(i)[0])) for i in parts])
     tokens = noisy(clean, _NOISE, seed=seed)
     orders = {name: regrid_order(o, own, grid) if own != grid else o for name, (o, own) in made.items()}
     columns = {}
     held_out = sample_targets(_groups(len(test)), tokens.shape[1], seed=seed)
     for what, targets in (("area", None), ("targets", held_out)):
-        evaluated = _Evaluated(estimator, tokens, targets, random, seed)
+        evaluated = _Evaluated(estimator, tokens, targets, random, seed, progress and what)
         zero, one = evaluated.reference()
         closed = {name: gap_closed(evaluated.areas(o), zero, one, seed=seed) for name, o in orders.items()}
         columns[what] = closed
