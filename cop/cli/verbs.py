@@ -290,7 +290,7 @@ class Sample:
 # %% ../../nbs/6_appendix/72_cli_verbs.ipynb #8af3d72c
 @dataclass
 class Demo:
-    "Show what a ranker finds in images; then train a small CoMAE, and compare orders."
+    "Show what a ranker finds in images; train a small CoMAE; compare orders."
 
     # a folder of your images, a picture, or a quoted pattern such as 'my/*.jpg' (default: embedded images)
     source: str | None = None

@@ -66,8 +66,12 @@ def _fits(
     if isinstance(value, (bool, str)):
         return base is type(value)
     if isinstance(value, list):
-        alike = not options or all(_fits(v, options[min(i, len(options) - 1)]) for i, v in enumerate(value))
-        return base not in (str, dict) and isinstance(base, type) and issubclass(tuple, base) and alike
+        holds = isinstance(base, type) and (issubclass(tuple, base) or issubclass(list, base))
+        if base is tuple and options and Ellipsis not in options and len(options) != len(value):
+            return False
+        return holds and all(
+            _fits(v, options[min(i, len(options) - 1)]) for i, v in enumerate(value) if options
+        )
     return isinstance(value, (int, float) if base is float else base)
 
 

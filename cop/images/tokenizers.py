@@ -10,7 +10,6 @@ __all__ = ['FIT_NUMBERS', 'patch_grid', 'register_tokenizer', 'Tokenizer', 'chec
 import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 from fastcore.basics import patch
@@ -264,20 +263,10 @@ def fit_tokenizer(
     return cls.fit(images.images(positions)[0], patch_size=patch_size, **optional)
 
 # %% ../../nbs/1_question/04_tokens.ipynb #06560ba3
-def _is_a(
-    value: Any,  # of a JSON file
-    kind: Any,  # annotation of the argument that it is for
-) -> bool:
-    "Is a value of a type? True for types that this function does not know."
-    if kind == tuple[int, int]:
-        return isinstance(value, list) and [type(v) for v in value] == [int, int]
-    return type(value) is kind if kind in (int, bool, str) else True
-
-
 def _saved_class(path: str | Path, classes: dict[str, type]) -> type:
-    "The class that a tokenizer's folder names; an error of one line if it names none, or its fields are odd."
+    "The class that a tokenizer's folder names; an error of one line if it names none."
     config = read_config(Path(path)) if Path(path).is_dir() else {}
-    name = config.get("class") if isinstance(config, dict) else None
+    name = config.get("class")
     if name is None and config == {}:
         raise FileNotFoundError(f"there is no tokenizer at {path}")
     if not isinstance(name, str):
@@ -287,10 +276,6 @@ def _saved_class(path: str | Path, classes: dict[str, type]) -> type:
             f"{path} holds a {name}, which is no tokenizer ({', '.join(classes)}); if it is one of yours, "
             "import the module that registers it"
         )
-    kinds = {name: p.annotation for name, p in inspect.signature(classes[name].__init__).parameters.items()}
-    for field, value in config.items():
-        if not _is_a(value, kinds.get(field)):
-            raise ValueError(f"{path}/config.json: {field} cannot be {value!r}; save the tokenizer again")
     return classes[name]
 
 
