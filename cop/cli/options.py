@@ -11,7 +11,7 @@ import typing
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
-from ..core.config import TrainingConfig
+from ..core.config import TrainingConfig, fits_type
 
 # %% ../../nbs/6_appendix/71_cli_options.ipynb #5d71e0c3
 @dataclass
@@ -123,7 +123,7 @@ def options_of(
 def _check_types(options: Any, values: dict[str, Any]) -> None:
     types = option_types(options)
     for name, value in values.items():
-        if not _fits(value, types[name]):
+        if not fits_type(value, types[name]):
             raise ValueError(f"{name} is {value!r}; it must be {type_name(types[name])}")
 
 
@@ -154,17 +154,3 @@ def type_name(
     if typing.get_origin(kind) is Literal:
         return " or ".join(map(repr, typing.get_args(kind)))
     return kind.__name__ if isinstance(kind, type) else str(kind)
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    "Is a value of an option's type? Whole numbers are numbers, too."
-    parts = typing.get_args(kind)
-    if typing.get_origin(kind) is Literal:
-        return value in parts
-    if typing.get_origin(kind) is tuple:
-        return isinstance(value, (list, tuple)) and len(value) == len(parts) and all(map(_fits, value, parts))
-    if parts:
-        return any(_fits(value, part) for part in parts)
-    if isinstance(value, bool):
-        return kind is bool
-    return isinstance(value, (int, float) if kind is float else kind)

@@ -260,7 +260,7 @@ def verb_show(o: Show) -> None:
         raise ValueError(
             f"{o.orders} has orders of {len(store)} images, not of {n}: pass --limit {len(store)}"
         )
-    orders = store.orders(range(n)) if images.files is None else load_orders(o.orders, images.files[:n])
+    orders = store.orders(range(n)) if images.files is None else load_orders(store, images.files[:n])
     shown = RankedImages(images, orders, store.grid, store.folder.name, store.kind)
     Path(o.out).mkdir(parents=True, exist_ok=True)
     for i, picture in enumerate(shown.reveal(o.keep)):

@@ -9,9 +9,8 @@ import argparse
 import inspect
 import json
 import pickle
-import types
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -19,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from .config import fits_type
 from .files import atomic_write, data_path
 
 # %% auto #0
@@ -49,37 +49,11 @@ def read_config(
     return config
 
 # %% ../../nbs/6_appendix/54_hub.ipynb #52ab0001
-def _fits(
-    value: Any,  # as JSON holds it
-    kind: Any,  # a type, as an annotation states it
-) -> bool:
-    "Is a value of JSON of a type? What JSON cannot hold, such as a module, has no values."
-    options, base = get_args(kind), get_origin(kind) or kind
-    if base in (Union, types.UnionType):
-        return any(_fits(value, option) for option in options)
-    if base is Literal:
-        return value in options
-    if base is Any:
-        return True
-    if value is None or base in (None, types.NoneType):
-        return value is None and base in (None, types.NoneType)
-    if isinstance(value, (bool, str)):
-        return base is type(value)
-    if isinstance(value, list):
-        holds = isinstance(base, type) and (issubclass(tuple, base) or issubclass(list, base))
-        if base is tuple and options and Ellipsis not in options and len(options) != len(value):
-            return False
-        return holds and all(
-            _fits(v, options[min(i, len(options) - 1)]) for i, v in enumerate(value) if options
-        )
-    return isinstance(value, (int, float) if base is float else base)
-
-
 def _check_types(cls: type, config: dict, folder: Path) -> None:
     "Raise ValueError for the first field of another type than the constructor states."
     stated = get_type_hints(cls.__init__)
     for name, value in config.items():
-        if name in stated and not _fits(value, stated[name]):
+        if name in stated and not fits_type(value, stated[name]):
             kind = getattr(stated[name], "__name__", None) or str(stated[name])
             raise ValueError(
                 f"{folder / 'config.json'} sets {name} to {str(value)[:40]!r}, which is no {kind}; "

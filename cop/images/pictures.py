@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
 from ..core.registry import IMAGE_SOURCES
 from .dataset import ImageSet
-from .sources import IMAGE_TYPES, Fit, _readable, fit_image, load_images, read_image
+from .sources import IMAGE_TYPES, Fit, _as_pixels, _readable, load_images, read_image
 
 # %% ../../nbs/1_question/03_pictures.ipynb #c6029b7e
 def _pixels(picture: Any) -> np.ndarray:  # uint8 (H, W, 1 or 3)
@@ -48,10 +47,7 @@ def _as_tensor(picture: Any, image_size: int | None, mode: str, fit: Fit) -> Ten
     if not isinstance(picture, Image.Image):
         pixels = _pixels(picture)
         picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-    picture = picture.convert(mode)
-    picture = fit_image(picture, image_size, fit) if image_size else picture
-    x = torch.from_numpy(np.array(picture))
-    return x[None] if mode == "L" else x.permute(2, 0, 1).contiguous()
+    return _as_pixels(picture.convert(mode), image_size, fit)
 
 # %% ../../nbs/1_question/03_pictures.ipynb #0b9e47d3
 def _as_list(pictures: Any) -> list:

@@ -200,6 +200,13 @@ def fit_image(
     raise ValueError(f"fit is {fit!r}; choose {', '.join(get_args(Fit))}")
 
 # %% ../../nbs/1_question/02_sources.ipynb #726f235c
+def _as_pixels(image: Image.Image, image_size: int | None, fit: Fit) -> Tensor:  # uint8 (C, H, W)
+    "The pixels of an RGB or grey image, brought to a size if there is one."
+    image = fit_image(image, image_size, fit) if image_size else image
+    x = torch.from_numpy(np.array(image))
+    return x[None] if image.mode == "L" else x.permute(2, 0, 1).contiguous()
+
+
 def read_image(
     path: str | Path,  # an image file
     # pixels of both sides; None leaves the image as it is
@@ -215,10 +222,7 @@ def read_image(
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as e:
         why = "the file is empty" if Path(path).stat().st_size == 0 else str(e).replace(f" {str(path)!r}", "")
         raise ValueError(f"cannot read {path}: {why}; remove it, or pass skip_errors=True") from e
-    if image_size:
-        image = fit_image(image, image_size, fit)
-    x = torch.from_numpy(np.array(image))
-    return x[None] if mode == "L" else x.permute(2, 0, 1).contiguous()
+    return _as_pixels(image, image_size, fit)
 
 # %% ../../nbs/1_question/02_sources.ipynb #3d6dcbf5
 @register_images("imagenet")

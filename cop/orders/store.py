@@ -248,13 +248,13 @@ def save_orders(
 
 
 def load_orders(
-    folder: str | Path,  # written by `cop order`, `save_orders` or `OrderStore`
+    folder: str | Path | OrderStore,  # written by `cop order`, `save_orders` or `OrderStore`; or the store
     # a set of images, or their file names: orders of these, matched by name; None: all, as they were stored
     images: ImageSet | Sequence[str | Path] | None = None,
     grid: tuple[int, int] | None = None,  # rows, columns that are wanted (`regrid_order`); None: as stored
 ) -> Tensor:  # (n, N) int64
     "Orders of a store. Raises FileNotFoundError, or ValueError that names an image without an order."
-    store = OrderStore(folder)
+    store = folder if isinstance(folder, OrderStore) else OrderStore(folder)
     orders = store.orders(None if images is None else _positions(store, images))
     return orders if grid in (None, store.grid) else regrid_order(orders, store.grid, grid)
 

@@ -37,7 +37,7 @@ from ..orders.lookup import order_source
 from ..orders.store import OrderStore, load_orders
 from ..orders.training_free import random_order
 from .curves import plot_gaps
-from .rank import rank
+from .rank import _needs_ranker, rank
 
 # %% ../../nbs/6_appendix/70_evaluate.ipynb #2d64f1b7
 def _two_parts(
@@ -81,10 +81,9 @@ def _patches_of(images: ImageSet, patch_size: int | None) -> tuple[int, tuple[in
     return patch_size, patch_grid(*size, patch_size)
 
 
-def _seen_by(tokenizer: Tokenizer, images: Tensor) -> Tensor:  # (B, C, h, w)
-    "Images at the size that a tokenizer takes; means of areas where it is smaller."
-    size = tuple(getattr(tokenizer, "image_size", images.shape[-2:]))
-    if tuple(images.shape[-2:]) == size:
+def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:  # uint8 (B, C, *size)
+    "Images (B, C, H, W) in another size: means of areas."
+    if tuple(images.shape[-2:]) == tuple(size):
         return images
     return interpolate(images.float(), size, mode="area").round().byte()
 
@@ -96,10 +95,10 @@ def _orders_of(
     named = isinstance(order, str) and order in ORDERS
     if not named and isinstance(order, (str, Path)) and Path(order).is_dir():
         store = OrderStore(order)
-        return load_orders(order, test) if test.files else _rows_of(store.orders(), test), store.grid
+        return load_orders(store, test) if test.files else _rows_of(store.orders(), test), store.grid
     if isinstance(order, Tensor) and order.ndim == 2:
         return _rows_of(order, test), _grid_of(order.shape[1], grid)
-    if named and ORDERS[order].model == "ranker":
+    if _needs_ranker(order):
         ranked = rank(test, ranker, order)
         return ranked.orders, ranked.grid
     source = order_source(order, grid, images=train, **given)
@@ -135,14 +134,6 @@ _NOISE = 0.05  # variance added to each number of a token
 _PIXELS = 8  # sides of a patch that the estimators see, at most
 
 
-def _shrunk(images: Tensor, patch_size: int) -> Tensor:  # uint8 (B, C, h, w)
-    "Images (B, C, H, W) whose patches have at most 8 × 8 pixels: means of areas."
-    if patch_size <= _PIXELS:
-        return images
-    size = [side // patch_size * _PIXELS for side in images.shape[-2:]]
-    return interpolate(images.float(), size, mode="area").round().byte()
-
-
 def _fitted(
     estimators: Any, train: ImageSet, patch_size: int
 ) -> dict[str, tuple[Estimator, Tokenizer]]:  # name → estimator and tokenizer
@@ -156,8 +147,10 @@ def _fitted(
             "tokenizer)"
         )
     some = evenly_spaced(len(train), 10_000).split(256)
-    images = torch.cat([_shrunk(train.images(i)[0], patch_size) for i in some])
-    pca = PCAPatches.fit(images, 4, min(patch_size, _PIXELS), whiten=False)
+    pixels = min(patch_size, _PIXELS)
+    size = tuple(side // patch_size * pixels for side in train[0]["image"].shape[-2:])
+    images = torch.cat([_resized(train.images(i)[0], size) for i in some])
+    pca = PCAPatches.fit(images, 4, pixels, whiten=False)
     tokens = torch.cat([pca.encode(x) for x in images.split(256)])
     return {name: (_FITS[name](tokens, noise=_NOISE), pca) for name in names}
 
@@ -343,7 +336,8 @@ def _columns(
     if tuple(tokenizer.grid) != tuple(grid):
         raise ValueError(f"an estimator has the grid {tuple(tokenizer.grid)}, the evaluation {tuple(grid)}")
     parts = torch.arange(len(test)).split(256)
-    clean = torch.cat([tokenizer.encode(_seen_by(tokenizer, test.images(i)[0])) for i in parts])
+    size = getattr(tokenizer, "image_size", test[0]["image"].shape[-2:])
+    clean = torch.cat([tokenizer.encode(_resized(test.images(i)[0], size)) for i in parts])
     tokens = noisy(clean, _NOISE, seed=seed)
     orders = {name: regrid_order(o, own, grid) if own != grid else o for name, (o, own) in made.items()}
     columns = {}

@@ -190,9 +190,12 @@ def _device(device: str | torch.device | None) -> torch.device:
     return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
+def _needs_ranker(order: Any) -> bool:
+    return isinstance(order, str) and order in ORDERS and ORDERS[order].model == "ranker"
+
+
 def _ranker_of(ranker: Any, order: Any, device: Any) -> Ranker | None:  # None: the order needs none
-    named = isinstance(order, str) and order in ORDERS
-    if ranker is None and order is not None and not (named and ORDERS[order].model == "ranker"):
+    if ranker is None and order is not None and not _needs_ranker(order):
         return None
     net = (
         ranker
@@ -221,5 +224,4 @@ def _grid_for(pictures: ImageSet, net: Ranker | None, patch_size: int | None) ->
 
 def _source_for(order: Any, grid: tuple[int, int], net: Ranker | None, seed: int, given: dict) -> OrderSource:
     order = "ranker_coverage" if order is None else order
-    needs_ranker = isinstance(order, str) and order in ORDERS and ORDERS[order].model == "ranker"
-    return order_source(order, grid, seed=seed, **{"ranker": net} if needs_ranker else {}, **given)
+    return order_source(order, grid, seed=seed, **{"ranker": net} if _needs_ranker(order) else {}, **given)
