@@ -18,13 +18,13 @@ import torch
 from .options import ImageOptions
 from ..core.files import digest
 from ..core.hub import shipped_models
-from ..core.registry import ORDERS
+from ..core.registry import IMAGE_SOURCES, ORDERS
 from ..images.dataset import ImageSet
 from ..images.sources import load_images
 from ..images.tokenizers import Tokenizer, load_tokenizer
 from ..learn.ranker import Ranker
 from ..learn.trained import untrained_line
-from ..orders.lookup import order_source
+from ..orders.lookup import order_entry, order_source
 from ..orders.source import OrderSource
 
 if TYPE_CHECKING:  # imported where they are used: `cop order` needs none of them, and they take a second
@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # imported where they are used: `cop order` needs none of the
     from cop.generate.mar import MAR
 
 # %% auto #0
-__all__ = ['HOLDS', 'check_source', 'source_images', 'held_out_part', 'training_images', 'device_of', 'processes',
+__all__ = ['HOLDS', 'check_source', 'check_out', 'source_images', 'held_out_part', 'training_images', 'device_of', 'processes',
            'training_sets', 'weights_digest', 'load_run', 'check_size', 'load_ranker', 'load_vit', 'load_generator',
            'read_record', 'read_task', 'load_given', 'check_unused', 'needed_option', 'command_source']
 
@@ -45,6 +45,22 @@ def check_source(
     "Raise a ValueError for an empty source, which would be the current folder."
     if not source.strip():
         raise ValueError("--source is empty: name a folder of images or a set; the current folder is .")
+
+
+def check_out(
+    out: str,  # folder of results that are pictures
+    source: str,  # as it was typed
+) -> None:
+    "Raise a ValueError if results would lie among the pictures that they are made from."
+    if source in IMAGE_SOURCES:
+        return
+    path, folder = Path(source).resolve(), Path(out).resolve()
+    among = folder == path.parent if not path.is_dir() else path in (folder, *folder.parents)
+    if among:
+        raise ValueError(
+            f"--out {out} lies in the folder of the pictures, where its own would be read as such the next "
+            "time: name a folder elsewhere"
+        )
 
 
 def source_images(
@@ -328,8 +344,6 @@ def check_unused(
     options: dict[str, Any],  # option → folder, if it was typed
 ) -> None:
     "Raise a ValueError for a folder that was typed, and that the order does not use."
-    if order not in ORDERS and not Path(order).exists() and order != "all":
-        return  # there is no such order, which is said elsewhere
     its = ORDERS[order].model if order in ORDERS else None
     unused = [name for name, value in options.items() if isinstance(value, (str, Path)) and name != its]
     if unused:
@@ -341,7 +355,9 @@ def needed_option(
     order: str,  # a registered name, a file or a folder
     options: dict[str, Any],  # option → folder, or what was loaded already
 ) -> str | None:  # of `HOLDS`; None: nothing has to be loaded
-    "The option that gives what an order needs. Raises ValueError if it is missing, or another was typed."
+    "The option that gives what an order needs. Raises ValueError: no such order, a missing or unused option."
+    if order not in ORDERS and order != "all" and not Path(order).exists():
+        order_entry(order)  # says that there is none
     option = ORDERS[order].model if order in ORDERS else None
     if option and option not in options:
         raise ValueError(

@@ -7,12 +7,14 @@ __all__ = ['verb_evaluate_orders']
 
 # %% ../../nbs/6_appendix/80_cli_evaluate.ipynb #1b86d0c4
 import cop.report.evaluate
-from .common import load_given
+from .common import check_out, check_source, load_given
 from .verbs import EvaluateOrders
 
 # %% ../../nbs/6_appendix/80_cli_evaluate.ipynb #4a05e9b7
 def verb_evaluate_orders(o: EvaluateOrders) -> None:
     "Evaluate orders of one's own images; print a table, and write it with a picture."
+    check_source(o.images.source)
+    check_out(o.out, o.images.source)
     models = {name: folder for name, folder in vars(o.models).items() if folder}
     given = {name: load_given(name, folder)[0] for name, folder in models.items()}
     names = [name.strip() for name in o.order.split(",") if name.strip()]

@@ -14,6 +14,7 @@ import re
 import signal
 import sys
 import threading
+import typing
 import warnings
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -51,7 +52,7 @@ def _overview() -> str:
             *lines,
             "",
             "cop VERB --help       every option with its unit and default",
-            "cop VERB my/photos    the first word after the verb is --source",
+            "cop VERB my/photos    the word that belongs to no option is --source",
             "cop --version",
             "",
             "Whatever takes long can be stopped at any time; the same command goes on.",
@@ -109,6 +110,7 @@ _EXPECTED = (ValueError, OSError, RuntimeError, ImportError, FloatingPointError,
 
 _AS_TYPED = (  # how Python says it, how one types it
     (r"pass resume=True", "leave out --no_resume"),
+    (r"cop\.list_orders\(\) names all", "cop order --list shows all"),
     (
         r"pass weights=its path, or use classifier_extractor",
         "pass --extractor its path, or a classifier's folder",
@@ -188,9 +190,8 @@ def _parse(verb: str, words: list[str]) -> Any:
     import tyro
 
     kind = VERBS[verb][0]
-    if words and not words[0].startswith("-"):
-        words = ["--source", *words]
     path, words = _take_config(words)
+    words = _with_source(words, option_types(kind()), verb)
     default = options_of(kind, **config_values(path, kind)) if path else kind()
     return tyro.cli(
         kind,
@@ -202,7 +203,7 @@ def _parse(verb: str, words: list[str]) -> Any:
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
     )
 
-
+# %% ../../nbs/6_appendix/73_cli_main.ipynb #9d52ca29
 def _take_config(words: list[str]) -> tuple[str | None, list[str]]:
     "The path after --config, and the other words. Raises ValueError if none follows."
     for i, word in enumerate(words):
@@ -213,6 +214,36 @@ def _take_config(words: list[str]) -> tuple[str | None, list[str]]:
                 raise ValueError("--config needs the path of a YAML file")
             return words[i + 1], words[:i] + words[i + 2 :]
     return None, words
+
+# %% ../../nbs/6_appendix/73_cli_main.ipynb #fc377309
+def _with_source(words: list[str], types: dict[str, Any], verb: str) -> list[str]:
+    "Words with --source before the one that belongs to no option. Raises ValueError if there are several."
+    alone, others, rest = [], [], list(words)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("-"):
+            alone.append(word)
+            continue
+        name = word.lstrip("-").replace("-", "_")
+        kind = types.get(name, types.get(name.removeprefix("no_")))
+        n = 0 if "=" in word else _values_of(kind, rest)
+        others += [word, *rest[:n]]
+        rest = rest[n:]
+    if len(alone) > 1 and "source" in types:
+        raise ValueError(
+            f"{len(alone)} words belong to no option, {alone[0]} and {alone[1]} first: there is one source; "
+            f"quote a pattern, as in cop {verb} 'my/*.jpg'"
+        )
+    return [*(["--source"] if alone and "source" in types else []), *alone, *others]
+
+
+def _values_of(kind: Any, rest: list[str]) -> int:
+    "How many words an option takes; an unknown one, which the parser refuses, takes one that is no option."
+    if kind is bool:
+        return 0
+    if typing.get_origin(kind) is tuple:
+        return len(typing.get_args(kind))
+    return 1 if rest and (kind is not None or not rest[0].startswith("-")) else 0
 
 # %% ../../nbs/6_appendix/73_cli_main.ipynb #a4e7d20b
 def _function(verb: str) -> Callable:

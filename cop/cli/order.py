@@ -6,14 +6,15 @@
 __all__ = ['verb_train_comae', 'verb_order', 'verb_show', 'verb_demo']
 
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #2779adbd
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PIL import ExifTags, Image
 from torch import Tensor
 
 from cop.cli.common import (
+    check_out,
     check_size,
     check_source,
     device_of,
@@ -27,11 +28,11 @@ from .verbs import Demo, Order, Show, TrainComae
 from ..core.files import atomic_write
 from ..core.registry import IMAGE_SOURCES, ORDERS
 from ..images.dataset import ImageSet, evenly_spaced
-from ..images.pictures import load_pictures
+from ..images.pictures import load_pictures, picture_sizes
 from ..images.sources import load_images
 from ..images.tokenizers import fit_tokenizer, patch_grid
 from ..orders.lookup import order_source
-from ..orders.registry import NEED_TEXT, list_orders
+from ..orders.registry import describe_orders
 from ..orders.source import OrderSource
 from ..orders.store import OrderStore, load_orders
 from ..report.plots import contact_sheet
@@ -155,7 +156,7 @@ def _reading(o: Order, network: Any) -> dict[str, Any]:
     tokenizer = network[1] if isinstance(network, tuple) else None
     grey = o.images.grey or getattr(tokenizer or network, "channels", 3) == 1
     size = o.images.image_size
-    if size is None and Path(o.images.source).is_dir():
+    if size is None and o.images.source not in IMAGE_SOURCES:
         its = getattr(network, "patch_size", None) and hasattr(network, "edge_bias")
         size = network.grid[0] * network.patch_size if its else _common_size(o.images, o.patch_size)
     how = {"root": o.images.root, "download": o.images.download, "image_size": size, "fit": o.images.fit}
@@ -163,23 +164,17 @@ def _reading(o: Order, network: Any) -> dict[str, Any]:
 
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #64bb0001
 def _common_size(o: ImageOptions, patch_size: int | None) -> int | None:  # None: all are alike
-    "256 pixels, or the next multiple of a patch size, if files differ in size; only headers are read."
+    "256 pixels, or the next multiple of a patch size, unless files are alike and patches fit."
     try:
         images = load_images(o.source, o.split or "all")
     except (ValueError, OSError):
         return None  # said where the images are read
-    sizes = set()
-    for file in images.files:
-        try:
-            with Image.open(images.folder / file) as image:
-                turned = image.getexif().get(ExifTags.Base.Orientation, 1) > 4
-                sizes.add(image.size[::-1] if turned else image.size)
-        except Exception:  # Pillow raises anything for a damaged file, which is named where it is read
-            continue
-        if len(sizes) > 1:
-            patch_size = max(1, patch_size or 16)
-            return -(-256 // patch_size) * patch_size
-    return None
+    sizes = set(picture_sizes(images))
+    alike = next(iter(sizes)) if len(sizes) == 1 else None
+    patch_size = max(1, patch_size or (4 if alike and min(alike) < 64 else 16))
+    if alike and all(side % patch_size == 0 for side in alike):
+        return None
+    return -(-256 // patch_size) * patch_size
 
 
 def _read_images(o: Order, name: str, option: str | None, network: Any, options: dict, how: dict) -> ImageSet:
@@ -199,9 +194,10 @@ def _read_images(o: Order, name: str, option: str | None, network: Any, options:
 def verb_order(o: Order) -> None:
     "Order the patches of images, and draw a contact sheet."
     if o.list:
-        print(_describe_orders())
+        print(describe_orders())
         return
     check_source(o.images.source)
+    check_out(o.out, o.images.source)
     name = o.order or ("pagerank" if o.models.comae else "ranker_coverage")
     _check_numbers(o.sheet, batch=o.batch, shard_size=o.shard_size, limit=o.limit, chunk=o.chunk)
     device = device_of(o.device)
@@ -218,57 +214,65 @@ def verb_order(o: Order) -> None:
     store.fill(images, lambda x, i: orders(x.to(device), i).cpu(), n, o.batch, o.shard_size, name=name)
     if o.sheet:
         _write_sheet(Path(o.out) / "contact_sheet.png", images, store, evenly_spaced(n, o.sheet))
-    unread = f"; files that could not be read: {len(images.skipped)}" if images.skipped else ""
     rows, columns = store.grid
-    print(f"{o.out}: orders of {len(store):,} images on a grid of {rows} × {columns}{unread}")
+    some = "1 image" if len(store) == 1 else f"{len(store):,} images"
+    unread = f"; files that could not be read: {len(images.skipped)}" if images.skipped else ""
+    print(f"{o.out}: orders of {some} on a grid of {rows} × {columns}{unread}")
+    if images.folder and (changes := _changes(picture_sizes(images), how["image_size"], o.images.fit)):
+        print(changes)
     print(_what_next(o))
 
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #64bb0003
+_HOW_FITTED = {
+    "crop": "only their centre is seen (--fit pad shows all of them)",
+    "resize": "they are stretched",
+    "pad": "grey is added",
+}
+
+
+def _changes(sizes: list[tuple[int, int]], image_size: int | None, fit: str) -> str:  # "": none
+    "What bringing files to a size has done to them."
+    if image_size is None:
+        return ""
+    oblong = sum(width != height for width, height in sizes)
+    small = sum(min(size) < image_size for size in sizes)
+    parts = [f"{oblong:,} are not square: {_HOW_FITTED[fit]}"] if oblong else []
+    parts += [f"{small:,} are smaller than {image_size} pixels: they are enlarged"] if small else []
+    return f"of {len(sizes):,} pictures, {'; '.join(parts)}" if parts else ""
+
+
 def _what_next(o: Order) -> str:
     "What to look at, and what to run next."
     sheet = (
         f"look at {o.out}/contact_sheet.png (up to {o.sheet} images; --sheet for more); " if o.sheet else ""
     )
     skip = " --skip_errors" if o.images.skip_errors else ""
-    return f"{sheet}next: cop show {o.images.source} --orders {o.out} --keep 0.22{skip}"
-
-
-def _describe_orders() -> str:
-    "The registered orders, by what they need."
-    lines = []
-    for group, text in NEED_TEXT.items():
-        names = [name for name in list_orders() if ORDERS[name].group == group]
-        if names:
-            lines.append(f"from {text}:")
-        for name in names:
-            option = f"  (--{ORDERS[name].model})" if ORDERS[name].model else ""
-            summary = ORDERS[name].summary.split(" Raises ")[0]
-            lines.append(f"  {name:22}{summary}{option}")
-    return "\n".join(lines)
+    source, orders = shlex.quote(o.images.source), shlex.quote(o.out)
+    return f"{sheet}next: cop show {source} --orders {orders} --keep 0.22{skip}"
 
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #64bb0005
 def verb_show(o: Show) -> None:
     "Write each image with its first patches alone."
     check_source(o.images.source)
+    check_out(o.out, o.images.source)
     store = OrderStore(o.orders)
     size = o.images.image_size or store.manifest["configuration"].get("image_size")
     images = load_pictures(o.images.source, size, o.images.fit, skip_errors=o.images.skip_errors)
-    n = min(o.limit, len(images))
-    if n < 1:
+    n = min(len(store), len(images))
+    if o.limit < 1:
         raise ValueError(f"limit is {o.limit}; it must be at least 1")
-    if images.files is None and not len(store) >= n:
-        raise ValueError(
-            f"{o.orders} has orders of {len(store)} images, not of {n}: pass --limit {len(store)}"
-        )
-    orders = store.orders(range(n)) if images.files is None else load_orders(store, images.files[:n])
-    shown = RankedImages(images, orders, store.grid, store.folder.name, store.kind)
+    index = evenly_spaced(n, o.limit)
+    files = images.files and [images.files[i] for i in index.tolist()]
+    orders = load_orders(store, files) if files else store.orders(index)
+    some = ImageSet(images.images(index)[0], images.labels[index], images.classes, images.name, files)
+    shown = RankedImages(some, orders, store.grid, store.folder.name, store.kind)
     Path(o.out).mkdir(parents=True, exist_ok=True)
     for i, picture in enumerate(shown.reveal(o.keep)):
-        name = "-".join(Path(images.files[i]).parts) if images.files else f"{i:05d}"
+        name = "-".join(Path(files[i]).parts) if files else f"{int(index[i]):05d}"
         with atomic_write(Path(o.out) / f"{name}.png") as f:
             picture.save(f, format="PNG")
-    more = f" ({n} of {len(images):,}; --limit for more)" if n < len(images) else ""
-    print(f"{o.out}: {n} images with the first {o.keep:.0%} of their patches{more}")
+    more = f" (evenly spaced over {n:,}; --limit for more)" if len(index) < n else ""
+    print(f"{o.out}: {len(index)} images with the first {o.keep:.0%} of their patches{more}")
 
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #9caa36de
 def verb_demo(o: Demo) -> None:

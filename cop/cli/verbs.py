@@ -13,6 +13,8 @@ from typing import Literal
 from cop.cli.options import (
     ImageOptions,
     ModelOptions,
+    OptionalInt,
+    OptionalText,
     PictureOptions,
     PublicOptions,
     TokenOptions,
@@ -29,20 +31,20 @@ class Order:
     models: ModelOptions = field(default_factory=ModelOptions)
     # a registered order, such as ranker_coverage, pagerank, halton or variance (--list shows them; default:
     # ranker_coverage; pagerank where --comae is given)
-    order: str | None = None
+    order: OptionalText = None
     list: bool = False  # print the names of all orders and what they need, and stop
     # pixels, of orders that need no network (default: the ranker's; else 4 below 64 pixels, 16 from there)
-    patch_size: int | None = None
+    patch_size: OptionalInt = None
     # a set of images, or a folder, on whose training part greedy and supervised are chosen
-    train_source: str | None = None
+    train_source: OptionalText = None
     out: str = "runs/orders"  # folder of the orders and of contact_sheet.png
-    limit: int | None = None  # order only so many images, the first
+    limit: OptionalInt = None  # order only so many images, the first
     batch: int = 8  # images decoded and ordered at once
     # (image, target) sequences that CoMAE runs at once (default: about 0.5 MiB of states on a CPU)
-    chunk: int | None = None
+    chunk: OptionalInt = None
     shard_size: int = 64  # orders a shard: what an interruption can lose
     sheet: int = 12  # images on the contact sheet; 0: no sheet
-    device: str | None = None  # cpu, cuda, mps (default: cuda if there is one, else cpu)
+    device: OptionalText = None  # cpu, cuda, mps (default: cuda if there is one, else cpu)
     seed: int = 0  # of random orders
 
 # %% ../../nbs/6_appendix/72_cli_verbs.ipynb #37ad4ce1
@@ -53,7 +55,7 @@ class Show:
     images: PictureOptions = field(default_factory=PictureOptions)
     orders: str = "runs/orders"  # folder that cop order filled with orders of these images
     keep: float = 0.22  # share of the patches that is shown, 0 … 1
-    limit: int = 12  # images, the first
+    limit: int = 12  # images, evenly spaced
     out: str = "runs/shown"  # folder of the pictures
 
 # %% ../../nbs/6_appendix/72_cli_verbs.ipynb #b8f20a6d
@@ -66,7 +68,7 @@ class EvaluateOrders:
     # folders of cop order, files or registered orders, with commas between them
     order: str = "ranker_coverage"
     estimators: str = "gaussian"  # gaussian, mixture, with commas between them
-    patch_size: int | None = None  # pixels (default: of the orders; N is at most 256)
+    patch_size: OptionalInt = None  # pixels (default: of the orders; N is at most 256)
     random: int = 64  # random orders of each image, which set the zero
     limit: int = 200  # held-out images that are evaluated, at most
     out: str = "runs/evaluation"  # folder of orders.json and orders.png
@@ -79,20 +81,20 @@ class EvaluateVit:
 
     images: ImageOptions = field(default_factory=ImageOptions)
     models: ModelOptions = field(default_factory=ModelOptions)
-    model: str | None = None  # folder of cop train vit
+    model: OptionalText = None  # folder of cop train vit
     # a registered order, the folder of cop order, or the .json file of an order (supervised:
     # orders/supervised.json in the folder of the training)
     order: str = "random"
     # folder for predictions.safetensors, accuracy.json and the images' orders (default: a folder in the
     # model's, named after what is evaluated)
-    out: str | None = None
-    limit: int | None = None  # evaluate so many images at most, evenly spaced
+    out: OptionalText = None
+    limit: OptionalInt = None  # evaluate so many images at most, evenly spaced
     # numbers of patches: all distinct ones of 0 … 99 % masked, or some with commas between them, such as
     # 11,49
     keep: str = "all"
     batch: int = 256  # images at once
     precision: Literal["no", "bf16"] = "no"  # no (float32) or bf16 (autocast to bfloat16)
-    device: str | None = None  # cpu, cuda, mps (default: cuda if there is one, else cpu)
+    device: OptionalText = None  # cpu, cuda, mps (default: cuda if there is one, else cpu)
     seed: int = 0  # of random orders
 
 # %% ../../nbs/6_appendix/72_cli_verbs.ipynb #7e91c4da
@@ -105,11 +107,11 @@ class EvaluateImages:
     made: str = "runs/samples"  # folder of generated images, searched with its folders; sheet.png is left out
     # inception (its weights are fetched once), a file of these weights, or the folder of cop train classifier
     extractor: str = "inception"
-    limit: int | None = None  # real images looked at, evenly spaced (default: all)
+    limit: OptionalInt = None  # real images looked at, evenly spaced (default: all)
     splits: int = 10  # parts of the images that the score is the mean of
     boot: int = 200  # bootstrap samples of the interval
     batch: int = 64  # images that the extractor sees at once
-    device: str | None = None  # cpu, cuda, mps (default: cuda if there is one, else cpu)
+    device: OptionalText = None  # cpu, cuda, mps (default: cuda if there is one, else cpu)
 
 # %% ../../nbs/6_appendix/72_cli_verbs.ipynb #15c0be82
 @dataclass
@@ -140,16 +142,16 @@ class TrainRanker:
     # what it is trained for
     objective: Literal["pointwise", "comae", "reconstruction", "label"] = "pointwise"
     out: str = "runs/ranker"  # folder of the training: model/, graphs/, metrics.jsonl, checkpoints/
-    comae: str | None = None  # folder of cop train comae, for comae
-    vit: str | None = None  # folder of cop train vit, for label
+    comae: OptionalText = None  # folder of cop train comae, for comae
+    vit: OptionalText = None  # folder of cop train vit, for label
     # JSON file of an order that label starts from, such as orders/supervised.json in a folder of cop train
     # vit --order supervised (default: it starts from nothing)
-    start: str | None = None
+    start: OptionalText = None
     # how the teacher's order is read from its graph: pagerank (comae's default), pagerank_transposed, katz,
     # coverage (pointwise's default), discounted_pagerank, gaussian
-    ranking: str | None = None
+    ranking: OptionalText = None
     # pixels (default: 4 for pointwise and reconstruction; else the teacher's, and no others)
-    patch_size: int | None = None
+    patch_size: OptionalInt = None
     components: int = 4  # principal components of a patch, for pointwise and reconstruction
     mixture: int = 10  # Gaussians, for pointwise
     width: int = 64  # channels of the ranker
@@ -192,7 +194,7 @@ class TrainCmar:
     images: ImageOptions = field(default_factory=ImageOptions)
     models: ModelOptions = field(default_factory=ModelOptions)
     # the generator to be fine-tuned: folder of cop train mar, or the public checkpoint-last.pth
-    model: str | None = None
+    model: OptionalText = None
     # a registered order, such as random (the control), pagerank (the paper's), pagerank_reversed, coverage,
     # halton, raster, greedy or policy
     order: str = "pagerank"
@@ -200,7 +202,7 @@ class TrainCmar:
     # prior.safetensors, metrics.jsonl, checkpoints/
     out: str = "runs/cmar"
     # folder that keeps the orders of the training images, to be shared by trainings (default: orders in out)
-    orders: str | None = None
+    orders: OptionalText = None
     public: PublicOptions = field(default_factory=PublicOptions)
     random_share: float = 0.1  # of the images that are masked along a random order, 0 … 1
     per_class: int = 64  # orders of each class in the class prior
@@ -235,7 +237,7 @@ class TrainVit:
     # of a model by name: more arguments of timm.create_model, as JSON: '{"embed_dim": 96, "depth": 6,
     # "num_heads": 3}'
     arguments: str = "{}"
-    patch_size: int | None = None  # pixels, of a model by name (default: the model's own, 16 for most)
+    patch_size: OptionalInt = None  # pixels, of a model by name (default: the model's own, 16 for most)
     pretrained: bool = False  # start a model by name from timm's weights, which are fetched once
     supervised_images: int = 1000  # training images that supervised is chosen on; it takes minutes
     # of mask rates along an order: draws (anew in every step), or time (rising during the training)
@@ -268,14 +270,14 @@ class Sample:
     "Sample images along an order."
 
     # folder of cop train mar or cop train cmar, or the public checkpoint-last.pth
-    model: str | None = None
+    model: OptionalText = None
     out: str = "runs/samples"  # folder of the images, class/number.png, and of sheet.png
     classes: str = "all"  # by name or number, with commas between them; all
     count: int = 8  # images of each class
     # order of the tokens: a registered one that needs no image (random, raster, halton, policy …), a .json
     # file of an order, or a .safetensors file of a class prior
     order: str = "random"
-    policy: str | None = None  # folder of an acquisition policy and its tokenizer, for policy
+    policy: OptionalText = None  # folder of an acquisition policy and its tokenizer, for policy
     num_iter: int = 16  # steps, 1 … tokens of an image
     diffusion_steps: int = 0  # of a token, 2 … 1000; 0: the model's own number
     cfg: float = 2.0  # guidance, at least 0; 1: none
@@ -283,7 +285,7 @@ class Sample:
     temperature: float = 1.0  # factor of the diffusion's noise, at least 0
     batch: int = 64  # images made at once
     precision: Literal["no", "bf16"] = "no"  # no (float32) or bf16 (weights in bfloat16)
-    device: str | None = None  # cpu, cuda, mps (default: cuda if there is one, else cpu)
+    device: OptionalText = None  # cpu, cuda, mps (default: cuda if there is one, else cpu)
     seed: int = 0  # of every random number
     public: PublicOptions = field(default_factory=PublicOptions)
 
@@ -293,7 +295,7 @@ class Demo:
     "Show what a ranker finds in images; train a small CoMAE; compare orders."
 
     # a folder of your images, a picture, or a quoted pattern such as 'my/*.jpg' (default: embedded images)
-    source: str | None = None
+    source: OptionalText = None
     out: str = "runs/demo"  # folder of the pages, the model and the orders
     minutes: float = 3.0  # the training stops after this time, > 0
     steps: int = 1200  # training steps, if the time suffices

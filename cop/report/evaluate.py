@@ -289,8 +289,8 @@ def evaluate_orders(
     patch_size, grid = _patches_of(test, patch_size)
     if not isinstance(estimators, Mapping):
         _check_parts(train, test)
-    fitted = _fitted(estimators, train, patch_size)
     made = _all_orders(orders, train, test, grid, ranker, given)
+    fitted = _fitted(estimators, train, patch_size)
     rows = {name: {} for name in made}
     for name, (estimator, tokenizer) in fitted.items():
         for what, column in _columns(estimator, tokenizer, test, made, grid, random, seed, progress).items():

@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from ..core.hub import shipped_models
 from ..core.registry import ORDERS
 from ..images.dataset import ImageSet
 from ..images.pictures import load_pictures
@@ -197,11 +198,9 @@ def _needs_ranker(order: Any) -> bool:
 def _ranker_of(ranker: Any, order: Any, device: Any) -> Ranker | None:  # None: the order needs none
     if ranker is None and order is not None and not _needs_ranker(order):
         return None
-    net = (
-        ranker
-        if isinstance(ranker, Ranker)
-        else Ranker.from_pretrained("photos" if ranker is None else ranker)
-    )
+    if isinstance(ranker, str) and ranker in ORDERS:
+        raise ValueError(f"{ranker} is an order, no ranker: pass order={ranker!r}")
+    net = ranker if isinstance(ranker, Ranker) else Ranker.from_pretrained(ranker or "photos")
     return net.to(_device(device)).eval()
 
 
@@ -224,4 +223,6 @@ def _grid_for(pictures: ImageSet, net: Ranker | None, patch_size: int | None) ->
 
 def _source_for(order: Any, grid: tuple[int, int], net: Ranker | None, seed: int, given: dict) -> OrderSource:
     order = "ranker_coverage" if order is None else order
+    if isinstance(order, str) and order not in ORDERS and order in shipped_models("ranker"):
+        raise ValueError(f"{order} is a ranker, no order: pass ranker={order!r}")
     return order_source(order, grid, seed=seed, **{"ranker": net} if _needs_ranker(order) else {}, **given)
