@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torchvision.transforms import v2
 
 from .sparse_vit import kept_tokens
-from ..core.config import TrainingConfig
+from ..core.config import TRAININGS, TrainingConfig
 from ..core.files import fingerprint
 from ..core.random import hash_keys, random_uniform
 from ..core.training import save_both, save_task, train
@@ -136,7 +136,7 @@ def vit_loss(
     kept_in_step(0, 1, 1, schedule, training.seed, multiple)  # one line if there is no such schedule
     if change and schedule != "none":
         raise ValueError(
-            "images that are changed on the device have orders that cannot follow; use schedule='none', or "
+            "images that are changed on the device have orders that cannot follow; use orders='all', or "
             "no change"
         )
 
@@ -178,15 +178,23 @@ def _check_savable(model: nn.Module) -> None:
             "SparseViT(timm's name, arguments), and load its weights into .model"
         )
 
+
+@torch.no_grad()
+def _check_size(model: nn.Module, images: ImageSet) -> None:
+    "Raise a ValueError if a model does not take images of that size."
+    model(images.images([0])[0].to(next(model.parameters()).device))
+
 # %% ../../nbs/4_classification/30_vit_training.ipynb #58c1d3fa
 def train_vit(
     model: nn.Module,  # a `SparseViT`, or another model that is called the same way; it is not changed
     images: ImageSet,  # training images, with classes
     # folder of the run: model/ (averaged weights), model-raw/ (the last ones), metrics.jsonl, checkpoints/
     out: str | Path,
-    orders: Any = "random",  # of the training images, as `order_source` takes them; random: the control
-    training: TrainingConfig | None = None,  # None: the paper's, `VIT_TRAINING`
-    schedule: Schedule = "draws",  # of mask rates; "none": all patches are seen
+    # of the training images, as `order_source` takes them; "random": the control; "all": every patch in
+    # every step
+    orders: Any = "all",
+    training: TrainingConfig | None = None,  # None: as `cop train vit`; the paper's: `VIT_TRAINING`
+    schedule: Schedule = "draws",  # of mask rates along an order
     augment: Augment | None = None,  # None: mirror half of the images
     label_smoothing: float = 0.0,  # 0 … below 1
     pixels: bool = True,  # False: only the positions of patches are seen
@@ -196,12 +204,13 @@ def train_vit(
     held_out: ImageSet | None = None,  # images whose loss is written; left out where orders are stored
 ) -> nn.Module:  # in evaluation mode, with the averaged weights if the training keeps them
     "Train a vision transformer along orders; save it in `out`. Raises ValueError if something does not fit."
-    training, augment = training or VIT_TRAINING, augment or Augment()
+    training, augment = training or TRAININGS["vit"], augment or Augment()
+    every = isinstance(orders, str) and orders == "all"
+    orders, schedule = ("random", "none") if every else (orders, schedule)
     _check_savable(model)
     images.check_labels(model.classes)
     model = copy.deepcopy(model)
-    with torch.no_grad():  # raises an error if the size does not fit
-        model.eval()(images.images([0])[0].to(next(model.parameters()).device))
+    _check_size(model.eval(), images)
     orders = order_source(orders, model.grid)
     orders.check(images, model.n_tokens)
     how = {"schedule": schedule, "label_smoothing": label_smoothing, "pixels": pixels}

@@ -38,7 +38,7 @@ from ..core.registry import ORDERS
 from ..generate.cmar import Variant, cmar_variant, sample_images, train_cmar
 from ..generate.diffusion import diffusion_tables
 from ..generate.features import load_extractor, train_classifier
-from ..generate.mar import train_mar
+from ..generate.mar import train_mar, usual_steps
 from ..generate.metrics import Statistics, evaluate_samples, frechet_interval
 from ..images.dataset import ImageSet, evenly_spaced
 from ..images.sources import load_images
@@ -239,7 +239,8 @@ def verb_sample(o: Sample) -> None:
     if o.diffusion_steps:
         diffusion_tables(o.diffusion_steps)
         net.diffloss.sampling_steps = o.diffusion_steps
-    about = {"weights": digest, "order": along.key, "num_iter": o.num_iter, **how}
+    num_iter = usual_steps(net.n_tokens) if o.num_iter is None else o.num_iter
+    about = {"weights": digest, "order": along.key, "num_iter": num_iter, **how}
     about |= {"diffusion_steps": net.diffloss.sampling_steps, "precision": o.precision, "seed": o.seed}
     _check_record(out, about)
     device = o.device or (str(state.device) if torch.cuda.is_available() else "cpu")
@@ -248,7 +249,7 @@ def verb_sample(o: Sample) -> None:
     state.wait_for_everyone()  # all have looked at what is missing before the first image is written
 
     def make(label: Tensor, number: Tensor) -> Tensor:
-        return sample_images(net, tokenizer, label, number, along, o.seed, o.num_iter, o.batch, **how)
+        return sample_images(net, tokenizer, label, number, along, o.seed, num_iter, o.batch, **how)
 
     _make_missing(out, missing[state.process_index :: state.num_processes], about, state, make, o.batch)
     state.wait_for_everyone()

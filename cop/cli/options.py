@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from ..core.config import TrainingConfig, fits_type
+from ..core.config import TRAININGS, TrainingConfig, fits_type
 
 # %% ../../nbs/6_appendix/71_cli_options.ipynb #c388ed97
 OptionalInt = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")]
@@ -81,11 +81,10 @@ class TrainingOptions(TrainingConfig):
 
 
 def training_group(
-    **defaults: Any,  # of `TrainingOptions`
+    kind: str,  # of `TRAININGS`
 ) -> Any:  # a field of a data class
-    "The group of a training with defaults of its own."
-    usual = {"log_every": 20, "checkpoint_every": 200}
-    return field(default_factory=lambda: TrainingOptions(**usual | defaults))
+    "The group of a training, with the defaults of the function that does it."
+    return field(default_factory=lambda: TrainingOptions(**vars(TRAININGS[kind])))
 
 # %% ../../nbs/6_appendix/71_cli_options.ipynb #c2e95d06
 @dataclass

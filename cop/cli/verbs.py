@@ -21,6 +21,9 @@ from cop.cli.options import (
     TrainingOptions,
     training_group,
 )
+from ..core.config import SIZES
+
+_COMAE, _MAR = SIZES["comae"], SIZES["mar"]
 
 # %% ../../nbs/6_appendix/72_cli_verbs.ipynb #e0b37c95
 @dataclass
@@ -121,16 +124,18 @@ class TrainComae:
     images: ImageOptions = field(default_factory=ImageOptions)
     tokens: TokenOptions = field(default_factory=TokenOptions)
     out: str = "runs/comae"  # folder of the training: model/, tokenizer/, metrics.jsonl, checkpoints/
-    encoder_width: int = 32  # channels of the selecting transformer, a multiple of 4 × heads (the paper: 64)
-    encoder_depth: int = 4  # its blocks (the paper: 12)
-    encoder_heads: int = 4  # its attention heads
-    decoder_width: int = 64  # channels of the reconstructing transformer (the paper: 256)
-    decoder_depth: int = 4  # its blocks (the paper: 12)
-    decoder_heads: int = 4  # its attention heads
+    # channels of the selecting transformer, a multiple of 4 × heads (the paper: 64)
+    encoder_width: int = _COMAE["encoder_width"]
+    encoder_depth: int = _COMAE["encoder_depth"]  # its blocks (the paper: 12)
+    encoder_heads: int = _COMAE["encoder_heads"]  # its attention heads
+    # channels of the reconstructing transformer (the paper: 256)
+    decoder_width: int = _COMAE["decoder_width"]
+    decoder_depth: int = _COMAE["decoder_depth"]  # its blocks (the paper: 12)
+    decoder_heads: int = _COMAE["decoder_heads"]  # its attention heads
     targets: int = 8  # hidden patches of an image in a step, 2 … N
     sigma: float = 0.3  # width of the noise gate, > 0
     contrastive_weight: float = 0.01  # of the contrastive term
-    training: TrainingOptions = training_group(batch_size=32, ema=0.99)
+    training: TrainingOptions = training_group("comae")
     resume: bool = True  # with --no_resume, refuse to go on with a training that out holds
 
 # %% ../../nbs/6_appendix/72_cli_verbs.ipynb #d94be075
@@ -159,7 +164,7 @@ class TrainRanker:
     heads: int = 4  # its attention heads
     edge_width: int = 64  # numbers of a query and of a key
     flip: bool = False  # mirror half of the images, and the teacher's graphs
-    training: TrainingOptions = training_group(steps=2000, ema=0.99)
+    training: TrainingOptions = training_group("ranker")
     resume: bool = True  # with --no_resume, refuse to go on with a training that out holds
 
 # %% ../../nbs/6_appendix/72_cli_verbs.ipynb #48c6e1fa
@@ -170,20 +175,19 @@ class TrainMar:
     images: ImageOptions = field(default_factory=ImageOptions)
     tokens: TokenOptions = field(default_factory=lambda: TokenOptions(tokenizer="pixel", components=16))
     out: str = "runs/mar"  # folder of the training: model/, tokenizer/, metrics.jsonl, checkpoints/
-    width: int = 160  # channels of both transformers (mar_base: 768)
-    depth: int = 4  # blocks of each (mar_base: 12)
-    heads: int = 5  # attention heads of each; must divide the width (mar_base: 12)
-    buffer_size: int = 8  # slots that hold the class (mar_base: 64)
-    head_width: int = 256  # channels of the diffusion head (mar_base: 1024)
-    head_depth: int = 3  # its blocks (mar_base: 6)
-    diffusion_steps: int = 50  # of a sample, 2 … 1000 (mar_base: 100)
-    repeats: int = 2  # timesteps that each token trains a step (mar_base: 4)
-    mask_ratio_min: float = 0.3  # least share of tokens that is masked, 0 … 1 (mar_base: .7)
-    dropout: float = 0.0  # of projections and perceptrons, 0 … 1 (mar_base: .1)
+    width: int = _MAR["encoder_embed_dim"]  # channels of both transformers (mar_base: 768)
+    depth: int = _MAR["encoder_depth"]  # blocks of each (mar_base: 12)
+    heads: int = _MAR["encoder_num_heads"]  # attention heads of each; must divide the width (mar_base: 12)
+    buffer_size: int = _MAR["buffer_size"]  # slots that hold the class (mar_base: 64)
+    head_width: int = _MAR["diffloss_w"]  # channels of the diffusion head (mar_base: 1024)
+    head_depth: int = _MAR["diffloss_d"]  # its blocks (mar_base: 6)
+    diffusion_steps: int = _MAR["num_sampling_steps"]  # of a sample, 2 … 1000 (mar_base: 100)
+    repeats: int = _MAR["diffusion_batch_mul"]  # timesteps that each token trains a step (mar_base: 4)
+    # least share of tokens that is masked, 0 … 1 (mar_base: .7)
+    mask_ratio_min: float = _MAR["mask_ratio_min"]
+    dropout: float = _MAR["proj_dropout"]  # of projections and perceptrons, 0 … 1 (mar_base: .1)
     flip: bool = True  # mirror half of the images
-    training: TrainingOptions = training_group(
-        steps=4000, weight_decay=0.02, log_every=50, checkpoint_every=250
-    )
+    training: TrainingOptions = training_group("mar")
     resume: bool = True  # with --no_resume, refuse to go on with a training that out holds
 
 # %% ../../nbs/6_appendix/72_cli_verbs.ipynb #a35d09c7
@@ -207,16 +211,7 @@ class TrainCmar:
     random_share: float = 0.1  # of the images that are masked along a random order, 0 … 1
     per_class: int = 64  # orders of each class in the class prior
     flip: bool = True  # mirror half of the images, and their orders
-    training: TrainingOptions = training_group(
-        steps=400,
-        batch_size=32,
-        lr=3e-4,
-        warmup=0.1,
-        weight_decay=0.02,
-        clip=3.0,
-        ema=0.99,
-        checkpoint_every=100,
-    )
+    training: TrainingOptions = training_group("cmar")
     resume: bool = True  # with --no_resume, refuse to go on with a training that out holds
 
 # %% ../../nbs/6_appendix/72_cli_verbs.ipynb #6fb82e3d
@@ -249,7 +244,7 @@ class TrainVit:
     scale: float = 1.0  # smallest share of the image that is cut out and enlarged, above 0; 1: all of it
     trivial: bool = False  # TrivialAugment, with --order all only
     label_smoothing: float = 0.0  # 0 … below 1
-    training: TrainingOptions = training_group(batch_size=128, lr=5e-4, warmup=0.0, ema=0.99)
+    training: TrainingOptions = training_group("vit")
     resume: bool = True  # with --no_resume, refuse to go on with a training that out holds
 
 # %% ../../nbs/6_appendix/72_cli_verbs.ipynb #c10e5f98
@@ -261,7 +256,7 @@ class TrainClassifier:
     out: str = "runs/classifier"  # folder of the training: model/, metrics.jsonl, checkpoints/
     width: int = 32  # channels of its first block, a multiple of 8
     flip: bool = True  # mirror half of the images
-    training: TrainingOptions = training_group(log_every=50, checkpoint_every=500)
+    training: TrainingOptions = training_group("classifier")
     resume: bool = True  # with --no_resume, refuse to go on with a training that out holds
 
 # %% ../../nbs/6_appendix/72_cli_verbs.ipynb #72db16ea
@@ -278,7 +273,7 @@ class Sample:
     # file of an order, or a .safetensors file of a class prior
     order: str = "random"
     policy: OptionalText = None  # folder of an acquisition policy and its tokenizer, for policy
-    num_iter: int = 16  # steps, 1 … tokens of an image
+    num_iter: OptionalInt = None  # steps, 1 … tokens of an image (default: a quarter of them)
     diffusion_steps: int = 0  # of a token, 2 … 1000; 0: the model's own number
     cfg: float = 2.0  # guidance, at least 0; 1: none
     cfg_schedule: Literal["linear", "constant"] = "linear"  # of the guidance over the steps

@@ -139,7 +139,7 @@ def verb_train_vit(o: TrainVit) -> None:
     training, state = o.training.for_images(len(images)), processes()
     torch.manual_seed(training.seed)
     net = _vit_of(o.model, images, o.arguments, o.patch_size, o.pretrained, o.gather_pixels).to(state.device)
-    orders = "random"
+    orders = "all"
     if o.order != "all":
         with state.main_process_first():
             show, folder = state.is_main_process, Path(o.out) / "orders"
@@ -150,7 +150,7 @@ def verb_train_vit(o: TrainVit) -> None:
         o.out,
         orders,
         training,
-        "none" if o.order == "all" else o.schedule,
+        o.schedule,
         Augment(o.flip, o.pad, o.scale),
         o.label_smoothing,
         not o.positions_only,

@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ..core.config import TrainingConfig
+from ..core.config import TRAININGS, TrainingConfig
 from ..core.files import fingerprint
 from ..core.random import hash_keys, random_normal, random_uniform
 from ..core.training import save_task, train
 from ..entropy.gaussian import GaussianTokens
-from .mar import MAR, mar_loss, masked_after, save_mar, to_tokens
+from .mar import MAR, mar_loss, masked_after, save_mar, to_tokens, usual_steps
 from ..images.dataset import ImageSet, random_flip
 from ..images.tokenizers import Tokenizer
 from ..learn.policy import AcquisitionPolicy
@@ -50,9 +50,9 @@ def train_cmar(
     images: ImageSet,  # training images, with classes
     tokenizer: Tokenizer,  # of the model
     out: str | Path,  # folder of the run: model/, model-raw/, tokenizer/, metrics.jsonl, checkpoints/
-    orders: Any = "random",  # of the training images, as `order_source` takes them; random: the control
+    orders: Any,  # of the training images, as `order_source` takes them; "random": the control
     random_share: float = 0.1,  # of the images that are masked along a random order, 0 … 1
-    training: TrainingConfig | None = None,  # None: the paper's, `CMAR_TRAINING`
+    training: TrainingConfig | None = None,  # None: as `cop train cmar`; the paper's: `CMAR_TRAINING`
     flip: bool = True,  # mirror half of the images?
     progress: bool = True,  # show a bar
     resume: bool = True,  # go on from the newest checkpoint in `out`
@@ -73,7 +73,7 @@ def train_cmar(
         copy.deepcopy(mar),
         mar_loss(tokenizer, training_orders(orders, mar.n_tokens, random_share)),
         images,
-        training or CMAR_TRAINING,
+        training or TRAININGS["cmar"],
         out,
         augment=random_flip if flip else None,
         progress=progress,
@@ -165,7 +165,7 @@ def sample_images(
     numbers: Tensor,
     order: Any = "random",  # as `order_source` takes it; one that needs no image
     seed: int = 0,  # of all noise
-    num_iter: int = 16,  # steps, 1 … N
+    num_iter: int | None = None,  # steps, 1 … N; None: a quarter of the tokens
     batch: int = 64,  # images sampled at once; it changes nothing but rounding
     progress: bool = False,  # show a bar
     **how: Any,  # cfg, cfg_schedule, temperature of `MAR.steps`
@@ -253,13 +253,13 @@ def bound_along(
     tokens: Tensor,  # (B, N, C) held-out
     labels: Tensor,  # (B,)
     order: Tensor,  # (B, N), which must not depend on the image
-    num_iter: int = 16,  # steps, as in sampling, 1 … N
+    num_iter: int | None = None,  # steps, as in sampling, 1 … N; None: a quarter of the tokens
     draws: int = 16,  # timesteps of each token, at most, ≥ 1; the first ones, which count most, singly
     seed: int = 0,  # of timesteps and noise
 ) -> Tensor:  # (B,) nats, in bins of 2/255
     "A bound on the surprisal of images that are sampled along an order."
     n = mar.n_tokens
-    seen = [0, *(n - masked for masked in masked_after(n, num_iter))]
+    seen = [0, *(n - masked for masked in masked_after(n, num_iter or usual_steps(n)))]
     edges = sorted({0, 1000, *(round(1000 ** (r / (draws - 1))) for r in range(draws - 1))})
     bits = 0
     for step in zip(seen, seen[1:]):

@@ -22,7 +22,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..core.config import TrainingConfig
+from ..core.config import TRAININGS, TrainingConfig
 from ..core.files import fingerprint
 from ..core.hub import Pretrained
 from ..core.training import save_task, train
@@ -73,7 +73,7 @@ def _classifier_loss(model: nn.Module, batch: dict) -> tuple[Tensor, dict]:
 def train_classifier(
     images: ImageSet,  # training images of one size, each with a label
     out: str | Path,  # folder of the run: model/, metrics.jsonl, checkpoints/
-    training: TrainingConfig | None = None,  # steps, batch size, learning rate, seed …
+    training: TrainingConfig | None = None,  # steps, learning rate, seed …; None: as `cop train classifier`
     width: int = 32,  # of the `Classifier`, a multiple of 8
     flip: bool = True,  # mirror half of the images?
     progress: bool = True,  # show a bar
@@ -83,7 +83,7 @@ def train_classifier(
     """Train a classifier; saves it under `out`/model.
 
     Raises ValueError if there are no images, or one has no label."""
-    training = training or TrainingConfig()
+    training = training or TRAININGS["classifier"]
     out = Path(out)
     images.check_labels()
     torch.manual_seed(training.seed)

@@ -20,7 +20,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..core.config import TrainingConfig
+from ..core.config import SIZES, TRAININGS, TrainingConfig
 from ..core.files import fingerprint
 from ..core.hub import Pretrained
 from ..core.layers import Block, rotary_angles
@@ -361,8 +361,8 @@ def train_comae(
     images: ImageSet,  # training images of one size
     tokenizer: Tokenizer,  # fitted on them
     out: str | Path,  # folder of the run: model/, tokenizer/, metrics.jsonl, checkpoints/
-    comae: dict | None = None,  # fields of `CoMAE` that differ from its defaults
-    training: TrainingConfig | None = None,  # steps, batch size, learning rate, seed …
+    comae: dict | None = None,  # fields of `CoMAE`; None: the small one of `core.config.SIZES`
+    training: TrainingConfig | None = None,  # steps, learning rate, seed …; None: as `cop train comae`
     flip: bool = True,  # mirror half of the images?
     # optimise encoder and decoder in turn, as the paper does? False: both in every step
     alternate: bool = True,
@@ -371,7 +371,8 @@ def train_comae(
     held_out: ImageSet | None = None,  # images whose loss is written as held_out_loss; see `train`
 ) -> CoMAE:  # in evaluation mode, with the averaged weights if the training keeps them
     "Train a CoMAE; saves model, tokenizer and task.json (`measure_reconstruction`) under `out`."
-    fields, training, out = comae or {}, training or TrainingConfig(), Path(out)
+    fields = SIZES["comae"] if comae is None else comae
+    training, out = training or TRAININGS["comae"], Path(out)
     _check_training(fields, training)
     torch.manual_seed(training.seed)
     options = dict(

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from ..core.config import TrainingConfig
+from ..core.config import TRAININGS, TrainingConfig
 from ..core.files import atomic_write, fingerprint
 from ..core.training import train
 from ..entropy.estimator import Estimator
@@ -153,13 +153,13 @@ def train_ranker(
     objective: Objective,
     out: str | Path,  # folder of the run: model/, metrics.jsonl, checkpoints/
     ranker: dict | None = None,  # fields of `Ranker`: image_size, patch_size, width, …
-    training: TrainingConfig | None = None,  # steps, batch size, learning rate, seed …
+    training: TrainingConfig | None = None,  # steps, learning rate, seed …; None: as `cop train ranker`
     flip: bool = False,  # mirror half of the images, and the teacher's graphs of them?
     progress: bool = True,  # show a bar
     resume: bool = True,  # go on from the newest checkpoint in `out`
 ) -> Ranker:  # in evaluation mode, with the averaged weights if the training keeps them
     "Train a ranker, or go on; saves it under `out`/model. ValueError if objective and ranker do not fit."
-    training = training or TrainingConfig()
+    training = training or TRAININGS["ranker"]
     torch.manual_seed(training.seed)
     student = _make_student(objective, ranker or {})
     key = {**objective.key, "ranker": str(sorted(student.ranker._hub_mixin_config.items()))}

@@ -162,7 +162,7 @@ def rank(
     image_size: int | None = None,  # pixels of both sides; None: the ranker's
     fit: Fit = "crop",  # pictures that are not square: "crop" (the centre), "resize" (stretch), "pad" (grey)
     patch_size: int | None = None,  # pixels, of an order that needs no ranker; None: the ranker's
-    batch: int = 32,  # images at once, ≥ 1
+    batch: int = 8,  # images at once, ≥ 1
     device: str | torch.device | None = None,  # where the ranker runs; None: a GPU if there is one
     seed: int = 0,  # of random orders
     skip_errors: bool = False,  # leave out files that cannot be read, and count them?
