@@ -167,11 +167,11 @@ def pipeline():
 
 
 RESULT = {  # row of every_order: how the picture names it
-    "pointwise coverage: mixture": "coverage, pairwise information",
-    "variance_coverage": "coverage, patch variance",
-    "halton": "Halton, no model",
-    "pagerank, CoMAE": "PageRank, CoMAE",
-    "coverage, CoMAE": "coverage, CoMAE",
+    "pointwise coverage: mixture": "pointwise (mixture)",
+    "variance_coverage": "variance_coverage",
+    "halton": "halton",
+    "pagerank, CoMAE": "pagerank (CoMAE)",
+    "coverage, CoMAE": "coverage (CoMAE)",
 }
 
 
@@ -187,7 +187,7 @@ def result():
             axis.plot(gap["gap_closed"], -k, "o", color=BLUE, markersize=10)
         axis.axvline(0, color="#888888", linestyle="--")
         axis.set_title(title, fontsize=16)
-        axis.set_xticks([0, 0.5, 1], ["0: random", "0.5", "1: oracle"], fontsize=14)
+        axis.set_xticks([0, 0.5, 1], ["0: random", "0.5", "1: greedy"], fontsize=14)
         axis.set_yticks([-k for k in range(len(RESULT))], list(RESULT.values()), fontsize=15)
         axis.set_xlim(-0.4, 1.1)
         axis.set_ylim(0.5 - len(RESULT), 0.5)
