@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .sparse_vit import SparseViT
 from ..core.checks import check_order
-from ..core.files import fingerprint
+from ..core.files import digest
 from ..core.layers import full_precision
 from ..core.random import hash_keys, random_uniform
 from ..images.dataset import ImageSet
@@ -123,7 +123,7 @@ def _start_from(order: Tensor, n_tokens: int) -> tuple[str, dict]:
         raise ValueError(f"the order is of {len(order)} patches, the classifier has {n_tokens}")
     order = check_order(order[None], n_tokens)[0]
     alike = torch.full((n_tokens, n_tokens), 0.1)
-    return fingerprint(order), {"rank": order.argsort().float(), "edges": alike}
+    return digest(order), {"rank": order.argsort().float(), "edges": alike}
 
 
 def _label_probability(teacher: SparseViT, batch: dict, shown: Tensor, keep: int) -> Tensor:  # (B, 1 + M)
@@ -176,11 +176,7 @@ def label_objective(
     return Objective(
         images,
         _exchange_loss(teacher, pairs, temperature, seed),
-        {
-            "objective": f"label, {settings}",
-            "classifier": fingerprint(*vit.parameters()),
-            "set": images.key(),
-        },
+        {"objective": f"label, {settings}", "classifier": digest(*vit.parameters()), "set": images.key()},
         None,
         vit.grid,
         start,

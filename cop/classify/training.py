@@ -21,7 +21,7 @@ from torchvision.transforms import v2
 
 from .sparse_vit import kept_tokens
 from ..core.config import TRAININGS, TrainingConfig
-from ..core.files import fingerprint
+from ..core.files import digest
 from ..core.random import hash_keys, random_uniform
 from ..core.training import save_both, save_task, train
 from ..images.dataset import ImageSet, crop_sample, flip_sample
@@ -165,8 +165,8 @@ VIT_TRAINING = TrainingConfig(steps=3753, batch_size=1024, lr=1e-4, warmup=0.0, 
 def _run_key(model: nn.Module, orders: str, how: dict) -> dict[str, str]:
     "What tells a run from others."
     if teacher := getattr(model, "teacher", None):
-        how = {**how, "teacher": fingerprint(*teacher.parameters())}
-    key = {"starting weights": fingerprint(*model.parameters()), "orders": orders}
+        how = {**how, "teacher": digest(*teacher.parameters())}
+    key = {"starting weights": digest(*model.parameters()), "orders": orders}
     return key | {name: str(value) for name, value in how.items()}
 
 

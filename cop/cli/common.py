@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # imported where they are used: `cop order` needs none of the
     from cop.generate.mar import MAR
 
 # %% auto #0
-__all__ = ['HOLDS', 'check_source', 'check_out', 'source_images', 'held_out_part', 'training_images', 'device_of', 'processes',
+__all__ = ['HOLDS', 'check_source', 'check_out', 'source_images', 'held_out_part', 'training_images', 'processes',
            'training_sets', 'weights_digest', 'load_run', 'check_size', 'load_ranker', 'load_vit', 'load_generator',
            'read_record', 'read_task', 'load_given', 'check_unused', 'needed_option', 'command_source']
 
@@ -90,13 +90,6 @@ def training_images(
     images = source_images(o, "train", mode)
     size = len(images) * images[0]["image"].numel()
     return images.in_memory() if size <= 2**30 else images
-
-
-def device_of(
-    name: str | None,  # cpu, cuda, mps
-) -> str:
-    "What was asked for, else a GPU if there is one."
-    return name or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def processes() -> Accelerator:

@@ -18,18 +18,11 @@ from ..classify.cost import count_macs
 from ..classify.predictions import Predictions, distinct_keeps, evaluate
 from ..classify.sparse_vit import SparseViT, kept_tokens
 from ..classify.training import blank
-from cop.cli.common import (
-    check_unused,
-    device_of,
-    held_out_part,
-    load_vit,
-    read_record,
-    read_task,
-    source_images,
-)
+from .common import check_unused, held_out_part, load_vit, read_record, read_task, source_images
 from .verbs import EvaluateVit
 from .vit import vit_orders
 from ..core.files import atomic_write, digest
+from ..core.hub import device_or_gpu
 from ..core.registry import ORDERS
 from ..images.dataset import ImageSet
 from ..orders.source import OrderSource, RandomOrder
@@ -136,7 +129,7 @@ def _orders_of(
     return orders
 
 
-def _classifier(net: SparseViT, positions_only: bool, device: str, bf16: bool) -> Callable:
+def _classifier(net: SparseViT, positions_only: bool, device: torch.device, bf16: bool) -> Callable:
     "The model as it is evaluated: images, orders, number of patches → logits."
 
     def classify(images: Tensor, order: Tensor, keep: int) -> Tensor:
@@ -174,7 +167,7 @@ def verb_evaluate_vit(o: EvaluateVit) -> None:
     images.check_labels()
     positions_only = read_task(o.model, images)["positions_only"]
     images.check_labels(net.classes)
-    keeps, device = _keeps(o.keep), device_of(o.device)
+    keeps, device = _keeps(o.keep), device_or_gpu(o.device)
     net = net.to(device)
     query = _asked(o, split, images, positions_only, net)
     out = _folder_for(o.out, query, o.limit)

@@ -22,7 +22,6 @@ from tqdm import tqdm
 from cop.cli.common import (
     check_size,
     command_source,
-    device_of,
     held_out_part,
     load_generator,
     load_given,
@@ -34,6 +33,7 @@ from cop.cli.common import (
 from .verbs import EvaluateImages, Sample, TrainClassifier, TrainCmar, TrainMar
 from ..core.config import TrainingConfig
 from ..core.files import atomic_write
+from ..core.hub import device_or_gpu
 from ..core.registry import ORDERS
 from ..generate.cmar import Variant, cmar_variant, sample_images, train_cmar
 from ..generate.diffusion import diffusion_tables
@@ -290,7 +290,9 @@ def verb_train_classifier(o: TrainClassifier) -> None:
     print(f"{o.out}: compare with cop evaluate images {source} --made runs/samples --extractor {o.out}")
 
 
-def _real_features(o: EvaluateImages, features: Callable, made: Tensor, how: dict, device: str) -> Any:
+def _real_features(
+    o: EvaluateImages, features: Callable, made: Tensor, how: dict, device: torch.device
+) -> Any:
     "Statistics from a file, or features of real images."
     if o.images.source.endswith(".npz"):
         return Statistics.load(o.images.source)
@@ -304,7 +306,7 @@ def _real_features(o: EvaluateImages, features: Callable, made: Tensor, how: dic
 # %% ../../nbs/6_appendix/76_cli_generate.ipynb #950304f5
 def verb_evaluate_images(o: EvaluateImages) -> None:
     "Compare generated images with real ones; print the measures, and write them to measures.json."
-    features, device = load_extractor(o.extractor), device_of(o.device)
+    features, device = load_extractor(o.extractor), device_or_gpu(o.device)
     how = {"image_size": o.images.image_size, "mode": "RGB" if 3 in features.channels else "L"}
     how |= {"skip_errors": o.images.skip_errors, "fit": o.images.fit}
     made = _generated(o.made, how)

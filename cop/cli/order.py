@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from cop.cli.common import (
     check_out,
     check_size,
     check_source,
-    device_of,
     held_out_part,
     load_given,
     needed_option,
@@ -26,6 +26,7 @@ from cop.cli.common import (
 from .options import ImageOptions
 from .verbs import Demo, Order, Show, TrainComae
 from ..core.files import atomic_write
+from ..core.hub import device_or_gpu
 from ..core.registry import IMAGE_SOURCES, ORDERS
 from ..images.dataset import ImageSet, evenly_spaced
 from ..images.pictures import load_pictures, picture_sizes
@@ -141,7 +142,7 @@ def _default_ranker(source: str) -> str:
     return "fashion" if source.startswith("fashion-mnist") else "photos"
 
 
-def _network(o: Order, name: str, device: str) -> tuple[str | None, Any, str | None, dict[str, Any]]:
+def _network(o: Order, name: str, device: torch.device) -> tuple[str | None, Any, str | None, dict[str, Any]]:
     "The option that an order needs, what it holds, a digest of the weights; and all options."
     options = dict(vars(o.models))
     if name in ORDERS and ORDERS[name].model == "ranker" and not options["ranker"]:
@@ -200,7 +201,7 @@ def verb_order(o: Order) -> None:
     check_out(o.out, o.images.source)
     name = o.order or ("pagerank" if o.models.comae else "ranker_coverage")
     _check_numbers(o.sheet, batch=o.batch, shard_size=o.shard_size, limit=o.limit, chunk=o.chunk)
-    device = device_of(o.device)
+    device = device_or_gpu(o.device)
     option, network, weights, options = _network(o, name, device)
     how = _reading(o, network)
     images = _read_images(o, name, option, network, options, how)

@@ -22,7 +22,7 @@ from .config import fits_type
 from .files import atomic_write, data_path
 
 # %% auto #0
-__all__ = ['read_config', 'weight_differences', 'load_weights', 'shipped_path', 'shipped_models', 'Pretrained',
+__all__ = ['read_config', 'device_or_gpu', 'weight_differences', 'load_weights', 'shipped_path', 'shipped_models', 'Pretrained',
            'load_public_weights']
 
 # %% ../../nbs/6_appendix/54_hub.ipynb #5db0cf86
@@ -79,6 +79,20 @@ def _check_config(cls: type, config: dict, folder: Path) -> dict:
         raise ValueError(f"{folder / 'config.json'} lacks {', '.join(missing)}, which {cls.__name__} needs")
     _check_types(cls, config, folder)
     return config
+
+# %% ../../nbs/6_appendix/54_hub.ipynb #469b63ba
+def device_or_gpu(
+    name: str | torch.device | None = None,  # "cpu", "cuda", "cuda:1", "mps"; None: a GPU if there is one
+) -> torch.device:
+    "Where a model runs. Raises ValueError for a device that PyTorch cannot use here."
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, ImportError) as e:
+        raise ValueError(f"PyTorch cannot use the device {name} here: name another, or none") from e
+    return device
 
 # %% ../../nbs/6_appendix/54_hub.ipynb #17480fb3
 def weight_differences(

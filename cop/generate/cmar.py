@@ -17,7 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..core.config import TRAININGS, TrainingConfig
-from ..core.files import fingerprint
+from ..core.files import digest, fingerprint
 from ..core.random import hash_keys, random_normal, random_uniform
 from ..core.training import save_task, train
 from ..entropy.gaussian import GaussianTokens
@@ -64,7 +64,7 @@ def train_cmar(
     orders = order_source(orders, mar.grid)
     orders.check(images, mar.n_tokens)
     key = {
-        "starting weights": fingerprint(*mar.parameters()),
+        "starting weights": digest(*mar.parameters()),
         "orders": orders.key,
         "random_share": str(random_share),
         "tokenizer": fingerprint(*tokenizer.state_dict().values()),

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..core.config import TRAININGS, TrainingConfig
-from ..core.files import fingerprint
+from ..core.files import digest
 from ..core.hub import Pretrained
 from ..core.training import save_task, train
 from ..images.dataset import ImageSet, random_flip
@@ -90,7 +90,7 @@ def train_classifier(
     classes = max(len(images.classes), int(images.labels.max()) + 1)
     model = Classifier(len(images[0]["image"]), classes, width)
     augment = random_flip if flip else None
-    run = dict(augment=augment, progress=progress, resume=resume, key={"labels": fingerprint(images.labels)})
+    run = dict(augment=augment, progress=progress, resume=resume, key={"labels": digest(images.labels)})
     model = train(model, _classifier_loss, images, training, out, held_out=held_out, **run)
     if PartialState().is_main_process:
         model.save_pretrained(out / "model")

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from ..core.hub import shipped_models
+from ..core.hub import device_or_gpu, shipped_models
 from ..core.registry import ORDERS
 from ..images.dataset import ImageSet
 from ..images.pictures import load_pictures
@@ -182,15 +182,11 @@ def rank(
     parts = torch.arange(len(pictures)).split(batch)
     orders = []
     for index in tqdm(parts, desc=f"ordering by {source.name}", disable=not progress):
-        x = pictures.images(index)[0].to(_device(device))
+        x = pictures.images(index)[0].to(device_or_gpu(device))
         orders.append(source(x, index).cpu())
     return RankedImages(pictures, torch.cat(orders), grid, source.name, source.kind, net)
 
 # %% ../../nbs/6_appendix/69_rank.ipynb #0a61cf7b
-def _device(device: str | torch.device | None) -> torch.device:
-    return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-
-
 def _needs_ranker(order: Any) -> bool:
     return isinstance(order, str) and order in ORDERS and ORDERS[order].model == "ranker"
 
@@ -201,7 +197,7 @@ def _ranker_of(ranker: Any, order: Any, device: Any) -> Ranker | None:  # None: 
     if isinstance(ranker, str) and ranker in ORDERS:
         raise ValueError(f"{ranker} is an order, no ranker: pass order={ranker!r}")
     net = ranker if isinstance(ranker, Ranker) else Ranker.from_pretrained(ranker or "photos")
-    return net.to(_device(device)).eval()
+    return net.to(device_or_gpu(device)).eval()
 
 
 def _size_for(net: Ranker | None, given: dict) -> int:
