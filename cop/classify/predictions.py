@@ -191,6 +191,7 @@ def evaluate(
     source = order_source(orders, getattr(model, "grid", None))
     n = source(images.images([0])[0], torch.zeros(1, dtype=torch.int64)).shape[1]
     source.check(images, n)
+    source.check_held_out(images)
     keeps = distinct_keeps(n)[0] if keeps is None else torch.as_tensor(keeps)
     _check_keeps(keeps, n)
     if getattr(model, "n_tokens", n) != n:
