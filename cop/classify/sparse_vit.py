@@ -277,13 +277,13 @@ def _first_positions(
     # that no patch occurs twice is not checked here: the check would wait for the device
     if _kind(order) not in (torch.int64, torch.int32):
         raise ValueError(f"the order is {_kind(order)}; it must be a tensor of patch numbers, int64")
-    if order.shape[-1] != h * w or order.ndim > 2 or (order.ndim == 2 and len(order) != len(images)):
+    if order.shape[-1] != h * w or order.ndim > 2 or (order.ndim == 2 and order.shape[0] != images.shape[0]):
         raise ValueError(
-            f"the order is {tuple(order.shape)}, of {len(images)} images of {h} × {w} = {h * w} patches; "
-            f"give ({h * w},) or ({len(images)}, {h * w})"
+            f"the order is {tuple(order.shape)}, of {images.shape[0]} images of {h} × {w} = {h * w} patches; "
+            f"give ({h * w},) or ({images.shape[0]}, {h * w})"
         )
     count = keep_count(h * w, patches, keep)
-    return order[..., :count].expand(len(images), -1)
+    return order[..., :count].expand(images.shape[0], -1)
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #1f3f1c1c
 @patch

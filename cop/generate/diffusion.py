@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import Tensor, nn
 
+from ..core.layers import linear_parts
+
 # %% ../../nbs/3_generation/20_diffusion.ipynb #61b8859a
 class DiffusionTables(NamedTuple):
     "The coefficients of a diffusion at its n timesteps, float64 and (n,) each."
@@ -147,7 +149,7 @@ class TimeEmbedding(nn.Module):
         half = self.frequencies // 2
         exponent = -math.log(10_000) * torch.arange(half, dtype=torch.float32, device=t.device) / half
         angle = t[..., None].float() * exponent.exp()
-        return self.mlp(torch.cat([angle.cos(), angle.sin()], -1).to(self.mlp[0].weight.dtype))
+        return self.mlp(torch.cat([angle.cos(), angle.sin()], -1).to(linear_parts(self.mlp[0])[0].dtype))
 
 # %% ../../nbs/3_generation/20_diffusion.ipynb #2efa70cf
 class HeadNet(nn.Module):
@@ -197,9 +199,8 @@ def packed(
 ) -> tuple[Tensor, Tensor, list[int]]:  # weights, biases, and the size of each modulation
     "The linear layers of all modulations, concatenated."
     linears = [m.adaLN_modulation[1] for m in (*self.res_blocks, self.final_layer)]
-    weight = torch.cat([linear.weight for linear in linears])
-    bias = torch.cat([linear.bias for linear in linears])
-    return weight, bias, [linear.out_features for linear in linears]
+    weights, biases = zip(*map(linear_parts, linears))
+    return torch.cat(weights), torch.cat(biases), [linear.out_features for linear in linears]
 
 # %% ../../nbs/3_generation/20_diffusion.ipynb #6cc47194
 def _normal_cdf(x: Tensor) -> Tensor:  # the approximation that the public code uses

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ..core.checks import check_order
 from ..core.hub import Pretrained
+from ..core.layers import linear_parts
 from .diffusion import DiffusionHead
 
 # %% ../../nbs/3_generation/22_mar_model.ipynb #cd0797a4
@@ -47,7 +48,7 @@ class QueryBlock(Block):
         b, _, d = y.shape
         split = lambda t, parts: t.view(b, -1, parts, attn.num_heads, d // attn.num_heads)
         heads = lambda t, parts: split(t, parts).permute(2, 0, 3, 1, 4)
-        weight, bias = attn.qkv.weight, attn.qkv.bias
+        weight, bias = linear_parts(attn.qkv)
         (q,) = heads(F.linear(tokens_at(y, queried), weight[:d], bias[:d]), 1)
         k, v = heads(F.linear(y, weight[d:], bias[d:]), 2)
         dropout = attn.attn_drop.p if self.training else 0.0

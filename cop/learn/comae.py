@@ -20,6 +20,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from ..core.checks import values_known
 from ..core.config import SIZES, TRAININGS, TrainingConfig
 from ..core.files import fingerprint
 from ..core.hub import Pretrained
@@ -78,7 +79,7 @@ class TargetTransformer(nn.Module):
 
     def forward(self, others: Tensor, targets: Tensor) -> Tensor:  # (S, N − 1, D), (S,) → (S, W)
         if self.target is None:
-            first = self.first.expand(len(targets), -1)
+            first = self.first.expand(targets.shape[0], -1)
         else:
             first = self.first + self.target[targets]
         x = torch.cat([first[:, None], self.embed(others)], dim=1)
@@ -238,7 +239,7 @@ def forward(
 # %% ../../nbs/2_paper/09_comae.ipynb #c0a3b1d3
 @patch
 def _without(self: CoMAE, tokens: Tensor, targets: Tensor) -> Tensor:  # (B, N, D), (B, M) → (B·M, N − 1, D)
-    image = torch.arange(len(tokens), device=tokens.device)[:, None, None]
+    image = torch.arange(tokens.shape[0], device=tokens.device)[:, None, None]
     return tokens[image, self.others[targets]].flatten(0, 1)
 
 
@@ -319,6 +320,10 @@ def dependencies(
     check_tokens(tokens, self.n_tokens, self.dim)
     if chunk is None:
         chunk = default_chunk(self)
+    if not values_known():  # a graph of any batch has no loop
+        targets = torch.arange(self.n_tokens, device=tokens.device).repeat(tokens.shape[0])
+        alone = tokens.repeat_interleave(self.n_tokens, 0)
+        return self.select(alone, targets[:, None]).unflatten(0, (-1, self.n_tokens))[:, :, 0]
     if chunk < 1:
         raise ValueError(f"chunk is {chunk}; it counts (image, target) sequences and must be at least 1")
     pair = torch.arange(len(tokens) * self.n_tokens, device=tokens.device)

@@ -126,7 +126,7 @@ def _pixels(images: Tensor, patch_size: int) -> tuple[Tensor, tuple[int, int]]:
     kind = images.dtype if isinstance(images, Tensor) else type(images).__name__
     if kind != torch.uint8 and not getattr(kind, "is_floating_point", False):
         raise ValueError(f"images are {kind}; pass a tensor, uint8, or float in 0 … 1")
-    if images.ndim != 4 or images.shape[1] not in (1, 3) or not len(images):
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or images.shape[0] == 0:
         raise ValueError(
             f"images are {tuple(images.shape)}; a ranker takes (batch ≥ 1, 3 or 1, height, width)"
         )
@@ -198,7 +198,7 @@ def teleport_vector(
     grid: tuple[int, int],  # rows, columns
 ) -> Tensor:  # β (B, N), sums to 1
     "Where importance starts."
-    logits = self.teleport(states.to(self.teleport.weight.dtype))[..., 0]
+    logits = self.teleport(states.to(self.target_factors.dtype))[..., 0]
     return (logits + self.interpolate_positions(self.prior, grid)[:, 1]).float().softmax(1)
 
 # %% ../../nbs/5_beyond/43_ranker.ipynb #3de005a7

@@ -10,6 +10,8 @@ import networkx as nx
 import torch
 from torch import Tensor
 
+from ..core.checks import values_known
+
 # %% ../../nbs/2_paper/10_graph.ipynb #6c17f86d
 def check_graph(
     A: Tensor,  # (B, N, N), how much target i relies on source j, ≥ 0
@@ -23,7 +25,7 @@ def check_graph(
     if A.is_complex():
         raise ValueError(f"A is {A.dtype}; dependencies are real numbers")
     A = (A.cpu() if A.device.type == "mps" else A).double()
-    if A.numel() and not (A.min() >= 0 and A.max() < float("inf")):  # NaN fails both
+    if values_known() and A.numel() and not (A.min() >= 0 and A.max() < float("inf")):  # NaN fails both
         finite = torch.isfinite(A)
         wrong, what = (A < 0, "negative") if finite.all() else (~finite, "not finite")
         b, i, j = wrong.nonzero()[0].tolist()
@@ -68,7 +70,7 @@ def _teleport(
         raise ValueError(
             f"teleport is {tuple(t.shape)}; with these graphs it is ({shape[1]},) or {tuple(shape)}"
         )
-    if not torch.isfinite(t).all() or (t < 0).any() or (t.sum(-1) <= 0).any():
+    if values_known() and (not torch.isfinite(t).all() or (t < 0).any() or (t.sum(-1) <= 0).any()):
         raise ValueError("teleport must be finite, at least 0, and not all 0: it says where the walker jumps")
     return (t / t.sum(-1, keepdim=True)).expand(shape)
 
