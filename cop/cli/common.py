@@ -5,6 +5,7 @@
 # %% ../../nbs/6_appendix/74_cli_common.ipynb #425be7bf
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import warnings
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from .options import ImageOptions
-from ..core.files import digest
+from ..core.files import cache_path, data_path, digest
 from ..core.hub import shipped_models
 from ..core.registry import IMAGE_SOURCES, ORDERS
 from ..images.dataset import ImageSet
@@ -24,7 +25,7 @@ from ..images.sources import load_images
 from ..images.tokenizers import Tokenizer, load_tokenizer
 from ..learn.ranker import Ranker
 from ..learn.trained import untrained_line
-from ..orders.lookup import order_entry, order_source
+from ..orders.lookup import check_no_order, order_entry, order_source
 from ..orders.source import OrderSource
 
 if TYPE_CHECKING:  # imported where they are used: `cop order` needs none of them, and they take a second
@@ -34,7 +35,7 @@ if TYPE_CHECKING:  # imported where they are used: `cop order` needs none of the
     from cop.generate.mar import MAR
 
 # %% auto #0
-__all__ = ['HOLDS', 'check_source', 'check_out', 'source_images', 'held_out_part', 'training_images', 'processes',
+__all__ = ['HOLDS', 'check_source', 'source_images', 'check_out', 'held_out_part', 'training_images', 'processes',
            'training_sets', 'weights_digest', 'load_run', 'check_size', 'load_ranker', 'load_vit', 'load_generator',
            'read_record', 'read_task', 'load_given', 'check_unused', 'needed_option', 'command_source']
 
@@ -42,11 +43,29 @@ __all__ = ['HOLDS', 'check_source', 'check_out', 'source_images', 'held_out_part
 def check_source(
     source: str,  # as it was typed
 ) -> None:
-    "Raise a ValueError for an empty source, which would be the current folder."
+    "Raise a ValueError for an empty source, which would be the current folder, and for a missing one."
     if not source.strip():
         raise ValueError("--source is empty: name a folder of images or a set; the current folder is .")
+    fetched = (cache_path() / "FashionMNIST").is_dir()
+    if source == "fashion-mnist-10k" and data_path() is None and not fetched:
+        raise ValueError(
+            "name your pictures: a folder, a picture, or a quoted pattern (the default, embedded images, is "
+            "in a checkout of the repository only; load_images() fetches it)"
+        )
 
 
+def source_images(
+    o: ImageOptions,
+    split: str,  # part of the source, if none was asked for
+    mode: str | None = None,  # "RGB" or "L" (grey); None: as the options say
+) -> ImageSet:
+    "The images that options name."
+    check_source(o.source)
+    mode = mode or ("L" if o.grey else "RGB")
+    part = o.split or split
+    return load_images(o.source, part, o.root, o.download, o.image_size, mode, o.skip_errors, o.fit)
+
+# %% ../../nbs/6_appendix/74_cli_common.ipynb #f1b6213d
 def check_out(
     out: str,  # folder of results that are pictures
     source: str,  # as it was typed
@@ -61,18 +80,6 @@ def check_out(
             f"--out {out} lies in the folder of the pictures, where its own would be read as such the next "
             "time: name a folder elsewhere"
         )
-
-
-def source_images(
-    o: ImageOptions,
-    split: str,  # part of the source, if none was asked for
-    mode: str | None = None,  # "RGB" or "L" (grey); None: as the options say
-) -> ImageSet:
-    "The images that options name."
-    check_source(o.source)
-    mode = mode or ("L" if o.grey else "RGB")
-    part = o.split or split
-    return load_images(o.source, part, o.root, o.download, o.image_size, mode, o.skip_errors, o.fit)
 
 # %% ../../nbs/6_appendix/74_cli_common.ipynb #6f29adb2
 def held_out_part(
@@ -230,6 +237,11 @@ def load_ranker(
     shipped = shipped_models("ranker")
     holds_one = any((Path(folder) / part).exists() for part in ("model", "config.json"))
     named = folder in shipped and not holds_one  # also where a folder of pictures has that name
+    if not Path(folder).exists() and not named:
+        check_no_order(folder)
+        near = difflib.get_close_matches(folder, shipped, 1)
+        hint = f"did you mean {near[0]}?" if near else f"shipped rankers are {', '.join(shipped)}"
+        raise FileNotFoundError(f"there is no ranker {folder}: {hint} (or a folder of cop train ranker)")
     path = shipped[folder] if named else _model_folder(folder, "cop train ranker")
     return Ranker.from_pretrained(path), weights_digest(path / "model.safetensors")
 

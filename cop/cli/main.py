@@ -110,6 +110,8 @@ _EXPECTED = (ValueError, OSError, RuntimeError, ImportError, FloatingPointError,
 
 _AS_TYPED = (  # how Python says it, how one types it
     (r"pass resume=True", "leave out --no_resume"),
+    (r"pass (order|ranker|fit)='(\w+)'", r"pass --\1 \2"),
+    (r" \(reveal takes a number as patches=\)", ""),
     (r"cop\.list_orders\(\) names all", "cop order --list shows all"),
     (
         r"pass weights=its path, or use classifier_extractor",
@@ -232,7 +234,7 @@ def _with_source(words: list[str], types: dict[str, Any], verb: str) -> list[str
     if len(alone) > 1 and "source" in types:
         raise ValueError(
             f"{len(alone)} words belong to no option, {alone[0]} and {alone[1]} first: there is one source; "
-            f"quote a pattern, as in cop {verb} 'my/*.jpg'"
+            f"quote a pattern, as in cop {verb} 'my/*.jpg', and put commas, no spaces, into lists"
         )
     return [*(["--source"] if alone and "source" in types else []), *alone, *others]
 
@@ -243,7 +245,7 @@ def _values_of(kind: Any, rest: list[str]) -> int:
         return 0
     if typing.get_origin(kind) is tuple:
         return len(typing.get_args(kind))
-    return 1 if rest and (kind is not None or not rest[0].startswith("-")) else 0
+    return 1 if rest and not rest[0].startswith("--" if kind else "-") else 0
 
 # %% ../../nbs/6_appendix/73_cli_main.ipynb #a4e7d20b
 def _function(verb: str) -> Callable:

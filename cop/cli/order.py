@@ -118,17 +118,35 @@ def _may_look_at(order: str, images: ImageSet, train_source: str | None, how: di
     return every.spread(1000) if ORDERS[order].model == "random_vit" else every
 
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #1f6d3a58
+def _check_others(out: str, about: dict) -> None:
+    "Raise a ValueError that says which orders a folder holds, if they are not those that are made."
+    if not (Path(out) / "manifest.json").is_file() or not len(store := OrderStore(out)):
+        return
+    was = store.manifest["configuration"]
+    differ = [name for name in about if was.get(name) != about[name]]
+    options = [name for name in differ if name not in ("order", "key", "source", "set")]
+    if "order" in differ:
+        what = f"the order {was.get('order')}"
+    elif options:
+        what = f"the same order, made with other options ({', '.join(options)})"
+    else:
+        what = f"{len(store):,} pictures of {was.get('source')}, which are others or have changed"
+    if differ:
+        raise ValueError(f"{out} holds orders of {what}: name another --out, or remove that folder")
+
+
 def _store_for(
     out: str, orders: OrderSource, images: ImageSet, grid: tuple[int, int], about: dict
 ) -> OrderStore:
     "The store of a folder, new or to be gone on with. Raises ValueError if it holds other orders."
     about = {"order": orders.name, "key": orders.key, "source": images.name, "set": images.key(), **about}
+    _check_others(out, about)
     store = OrderStore.create(out, grid, orders.kind, about)
     if images.files and (store.files() or []) != images.files[: len(store)]:
         raise ValueError(f"{out} holds orders of other files than those in {images.name}: use another --out")
     return store
 
-
+# %% ../../nbs/6_appendix/75_cli_order.ipynb #dfa52fef
 def _write_sheet(path: Path, images: ImageSet, store: OrderStore, index: Tensor) -> None:
     "A contact sheet of some images as PNG."
     names = [f"image {i}" for i in index.tolist()]
@@ -170,7 +188,7 @@ def _common_size(o: ImageOptions, patch_size: int | None) -> int | None:  # None
         images = load_images(o.source, o.split or "all")
     except (ValueError, OSError):
         return None  # said where the images are read
-    sizes = set(picture_sizes(images))
+    sizes = set(picture_sizes(images)) - {None}
     alike = next(iter(sizes)) if len(sizes) == 1 else None
     patch_size = max(1, patch_size or (4 if alike and min(alike) < 64 else 16))
     if alike and all(side % patch_size == 0 for side in alike):
@@ -205,11 +223,18 @@ def verb_order(o: Order) -> None:
     option, network, weights, options = _network(o, name, device)
     how = _reading(o, network)
     images = _read_images(o, name, option, network, options, how)
+    sizes = _sizes_of(images)
     grid = _grid_of(images, network, o.patch_size)
     seen = _may_look_at(name, images, o.train_source, how)
     orders = order_source(name, grid, images=seen, seed=o.seed, **{option: network} if option else {})
     orders.check(images, grid[0] * grid[1])
-    about = {"image_size": how["image_size"], "weights": weights, "seed": o.seed, "grey": o.images.grey}
+    about = {
+        "image_size": how["image_size"],
+        "fit": o.images.fit,
+        "weights": weights,
+        "seed": o.seed,
+        "grey": o.images.grey,
+    }
     store = _store_for(o.out, orders, images, grid, {**about, "chosen_on": orders.chosen_on})
     n = min(o.limit or len(images), len(images))
     store.fill(images, lambda x, i: orders(x.to(device), i).cpu(), n, o.batch, o.shard_size, name=name)
@@ -219,8 +244,8 @@ def verb_order(o: Order) -> None:
     some = "1 image" if len(store) == 1 else f"{len(store):,} images"
     unread = f"; files that could not be read: {len(images.skipped)}" if images.skipped else ""
     print(f"{o.out}: orders of {some} on a grid of {rows} × {columns}{unread}")
-    if images.folder and (changes := _changes(picture_sizes(images), how["image_size"], o.images.fit)):
-        print(changes)
+    if sizes and how["image_size"]:
+        print(_changes(sizes, how["image_size"], o.images.fit))
     print(_what_next(o))
 
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #64bb0003
@@ -231,15 +256,22 @@ _HOW_FITTED = {
 }
 
 
-def _changes(sizes: list[tuple[int, int]], image_size: int | None, fit: str) -> str:  # "": none
+def _sizes_of(images: ImageSet) -> list[tuple[int, int]]:
+    "Sizes of files. Raises ValueError for a damaged one, before time is spent on the others."
+    sizes = picture_sizes(images) if images.folder else []
+    if None in sizes:
+        images[sizes.index(None)]  # says what is wrong with it
+    return sizes
+
+
+def _changes(sizes: list[tuple[int, int]], image_size: int, fit: str) -> str:
     "What bringing files to a size has done to them."
-    if image_size is None:
-        return ""
     oblong = sum(width != height for width, height in sizes)
     small = sum(min(size) < image_size for size in sizes)
     parts = [f"{oblong:,} are not square: {_HOW_FITTED[fit]}"] if oblong else []
-    parts += [f"{small:,} are smaller than {image_size} pixels: they are enlarged"] if small else []
-    return f"of {len(sizes):,} pictures, {'; '.join(parts)}" if parts else ""
+    parts += [f"{small:,} are smaller: they are enlarged"] if small else []
+    some = "the picture is" if len(sizes) == 1 else f"{len(sizes):,} pictures are"
+    return "; ".join([f"{some} seen at {image_size} × {image_size} pixels", *parts])
 
 
 def _what_next(o: Order) -> str:
@@ -252,17 +284,29 @@ def _what_next(o: Order) -> str:
     return f"{sheet}next: cop show {source} --orders {orders} --keep 0.22{skip}"
 
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #64bb0005
+def _as_ordered(o: Show, how: dict[str, Any]) -> tuple[int | None, str]:
+    "Size and fit of pictures when they were ordered. Raises ValueError if another fit is asked for."
+    fit = how.get("fit") or o.images.fit
+    if o.images.fit not in ("crop", fit):
+        raise ValueError(
+            f"{o.orders} has orders of pictures that were read with --fit {fit}: leave --fit out"
+        )
+    return o.images.image_size or how.get("image_size"), fit
+
+
 def verb_show(o: Show) -> None:
     "Write each image with its first patches alone."
     check_source(o.images.source)
     check_out(o.out, o.images.source)
     store = OrderStore(o.orders)
-    size = o.images.image_size or store.manifest["configuration"].get("image_size")
-    images = load_pictures(o.images.source, size, o.images.fit, skip_errors=o.images.skip_errors)
-    n = min(len(store), len(images))
+    size, fit = _as_ordered(o, store.manifest["configuration"])
+    images = load_pictures(o.images.source, size, fit, skip_errors=o.images.skip_errors)
     if o.limit < 1:
         raise ValueError(f"limit is {o.limit}; it must be at least 1")
-    index = evenly_spaced(n, o.limit)
+    stored = set(store.files() or [])
+    among = [i for i, file in enumerate(images.files or []) if file in stored]
+    among = among or list(range(len(images) if images.files else min(len(store), len(images))))
+    n, index = len(among), torch.tensor(among)[evenly_spaced(len(among), o.limit)]
     files = images.files and [images.files[i] for i in index.tolist()]
     orders = load_orders(store, files) if files else store.orders(index)
     some = ImageSet(images.images(index)[0], images.labels[index], images.classes, images.name, files)

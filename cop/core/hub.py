@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import inspect
 import json
 import pickle
@@ -185,7 +186,9 @@ def _model_folder(path: str | Path, kind: str, how: dict) -> Path:
         return shipped[str(path)]
     if str(path).startswith("hf-hub:"):
         return _download(str(path).removeprefix("hf-hub:"), how)
+    near = difflib.get_close_matches(str(path), shipped, 1)
     known = f"; shipped {kind}s are {', '.join(shipped)}" if shipped else ""
+    known = f": did you mean {near[0]}?{known}" if near else known
     raise FileNotFoundError(f"there is no folder {path}{known}; a model of the hub is hf-hub:owner/model")
 
 # %% ../../nbs/6_appendix/54_hub.ipynb #52ab0003

@@ -105,14 +105,14 @@ def _check_there(files: list[str]) -> None:
 # %% ../../nbs/1_question/03_pictures.ipynb #82fd3548
 def picture_sizes(
     images: ImageSet,  # files
-) -> list[tuple[int, int]]:  # width and height of each, pixels, turned as EXIF says
-    "Sizes of files from their headers; a damaged file, which is named where it is read, has none."
+) -> list[tuple[int, int] | None]:  # width and height, pixels, turned as EXIF says; None: it is damaged
+    "Sizes of files from their headers."
     sizes = []
     for file in images.files or ():
         try:
             with Image.open(images.folder / file) as image:
                 turned = image.getexif().get(ExifTags.Base.Orientation, 1) > 4
                 sizes.append(image.size[::-1] if turned else image.size)
-        except Exception:  # Pillow raises anything for a damaged file
-            continue
+        except Exception:  # Pillow raises anything for a damaged file, which is named where it is read
+            sizes.append(None)
     return sizes

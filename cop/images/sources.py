@@ -289,7 +289,7 @@ def _find_files(
         found = [p for p in folder.rglob("*") if _is_picture(p)]
     else:
         folder = Path(*takewhile(lambda part: not has_magic(part), source.parts))
-        found = [p for p in map(Path, glob(str(source), recursive=True)) if _is_picture(p)]
+        found = [p for p in map(Path, glob(_any_case(str(source)), recursive=True)) if _is_picture(p)]
     if not found:
         raise FileNotFoundError(f"no images in {source} (looked for {' '.join(IMAGE_TYPES)})")
     names = sorted(p.relative_to(folder).as_posix() for p in found)
@@ -298,6 +298,15 @@ def _find_files(
     if not names:
         raise ValueError(f"the {split} part of {source} is empty: pass split='all' or another test_fraction")
     return folder, names
+
+
+def _any_case(pattern: str) -> str:
+    "A pattern whose last suffix is matched in either case, since cameras write .JPG: *.jpg → *.[jJ][pP][gG]."
+    suffix = Path(pattern).suffix
+    if has_magic(suffix) or suffix.lower() not in IMAGE_TYPES:
+        return pattern
+    letters = [f"[{c.lower()}{c.upper()}]" if c.isalpha() else c for c in suffix]
+    return pattern.removesuffix(suffix) + "".join(letters)
 
 
 def _is_picture(path: Path) -> bool:

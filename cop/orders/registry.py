@@ -107,7 +107,8 @@ def describe_orders() -> str:  # a line an order, in groups
         names = [name for name in list_orders() if ORDERS[name].group == group]
         lines += [f"from {text}:"] if names else []
         for name in names:
-            option = f"  (--{ORDERS[name].model})" if ORDERS[name].model else ""
+            shipped = ", or a shipped one" if ORDERS[name].model == "ranker" else ""
+            option = f"  (--{ORDERS[name].model}{shipped})" if ORDERS[name].model else ""
             lines.append(f"  {name:22}{ORDERS[name].summary.split(' Raises ')[0]}{option}")
     return "\n".join(lines)
 

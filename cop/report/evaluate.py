@@ -47,7 +47,7 @@ def _two_parts(
     is_path = isinstance(images, (str, Path))
     if not (isinstance(images, ImageSet) or is_path and str(images) in IMAGE_SOURCES):
         image_size = image_size or 256
-    if is_path and (Path(images).is_dir() or str(images) in IMAGE_SOURCES):
+    if is_path and not Path(images).is_file():
         how = {"image_size": image_size, "fit": fit, "skip_errors": skip_errors}
         return tuple(load_images(images, part, **how) for part in ("train", "test"))
     every = load_pictures(images, image_size, fit, skip_errors=skip_errors)
@@ -220,15 +220,23 @@ class OrdersEvaluation:
             lines.append("  ".join([f"{name:{width}}", *(f"{row[c]!s:>22}" for c in self.columns)]))
         return "\n".join([*lines, *self.notes()])
 
-    def notes(self) -> list[str]:
-        "What one has to know to read the table."
-        a = self.about
-        return [
-            f"{a['evaluated']} images, {a['grid'][0]} × {a['grid'][1]} patches; estimators fitted on "
-            f"{a['fitted']} others; random orders: 0, the estimator's greedy order: 1; 95 % intervals over "
-            "images and random orders",
-            *(f"{name}: made on {g[0]} × {g[1]} patches" for name, g in a["other grids"].items()),
-        ]
+# %% ../../nbs/6_appendix/70_evaluate.ipynb #837f6105
+@patch
+def notes(self: OrdersEvaluation) -> list[str]:
+    "What one has to know to read the table."
+    a = self.about
+    of_gaussian = ["gaussian sees no values: what it expects is the same for all images"]
+    return [
+        f"{a['evaluated']} images, {a['grid'][0]} × {a['grid'][1]} patches; estimators fitted on "
+        f"{a['fitted']} others; random orders: 0, the estimator's greedy order: 1; 95 % intervals over "
+        "images and random orders",
+        "area: all unseen patches count; targets: a quarter, held out to the end, at random",
+        *(of_gaussian if "gaussian" in a["estimators"] else []),
+        *(
+            f"{name}: made on {g[0]} × {g[1]} patches, read again on {a['grid'][0]} × {a['grid'][1]}"
+            for name, g in a["other grids"].items()
+        ),
+    ]
 
 # %% ../../nbs/6_appendix/70_evaluate.ipynb #0ecb59d2
 @patch
@@ -282,14 +290,14 @@ def evaluate_orders(
     **given: Any,  # what an order needs: comae=(model, tokenizer), policy= … (`order_source`)
 ) -> OrdersEvaluation:
     "Gaps that orders close on held-out images, beside random, Halton and variance. Raises ValueError."
-    if random < 64:
-        raise ValueError(f"random is {random}; it must be at least 64")
+    _check_random(random)
+    orders = _by_name(orders, fit)
     train, test = _two_parts(images, image_size, fit, skip_errors, seed)
     test = _part(test, evenly_spaced(len(test), limit)) if len(test) > limit else test
     patch_size, grid = _patches_of(test, patch_size)
     if not isinstance(estimators, Mapping):
         _check_parts(train, test)
-    made = _all_orders(orders, train, test, grid, ranker, given)
+    made = {name: _orders_of(order, train, test, grid, ranker, given) for name, order in orders.items()}
     fitted = _fitted(estimators, train, patch_size)
     rows = {name: {} for name in made}
     for name, (estimator, tokenizer) in fitted.items():
@@ -306,20 +314,31 @@ def evaluate_orders(
 _BESIDE = ("random", "halton", "variance")  # evaluated beside what was asked for
 
 
-def _all_orders(
-    orders: Any, train: ImageSet, test: ImageSet, grid: tuple[int, int], ranker: Any, given: dict
-) -> dict[str, tuple[Tensor, tuple[int, int]]]:  # name → orders, and the grid they were made on
+def _by_name(orders: Any, fit: str) -> dict[str, Any]:  # name → order
+    "What is evaluated. Raises ValueError for stored orders of pictures that were read in another way."
     if not isinstance(orders, Mapping):
         listed = list(orders) if isinstance(orders, (list, tuple)) else [orders]
         orders = {_name_of(order, k): order for k, order in enumerate(listed)}
-    every = {**{name: name for name in _BESIDE}, **orders}
-    return {name: _orders_of(order, train, test, grid, ranker, given) for name, order in every.items()}
+    for order in orders.values():
+        if isinstance(order, (str, Path)) and (Path(order) / "manifest.json").is_file():
+            its = OrderStore(order).manifest["configuration"].get("fit") or fit
+            if its != fit:
+                raise ValueError(
+                    f"the orders in {order} are of pictures that were cropped, resized or padded in another "
+                    f"way: pass fit={its!r}"
+                )
+    return {**{name: name for name in _BESIDE}, **orders}
 
 
 def _name_of(order: Any, k: int) -> str:
     if isinstance(order, (str, Path)):
         return str(order)
     return getattr(order, "name", None) or getattr(order, "__name__", f"order {k}")
+
+
+def _check_random(random: int) -> None:
+    if random < 64:
+        raise ValueError(f"random is {random}; it must be at least 64")
 
 # %% ../../nbs/6_appendix/70_evaluate.ipynb #db56c5de
 def _columns(

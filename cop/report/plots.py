@@ -297,10 +297,12 @@ def contact_sheet(
         y, x = layout.corner(b)
         ax.text(x, y + layout.height + layout.gap / 2, caption, fontsize=8, va="top", parse_math=False)
     _sheet_titles(ax, ("image", "order", f"first {share:.0%}"), layout)
-    legend = f"larger circles come earlier, ★ first; the line joins the first {top} patches"
-    ax.text(1, -0.01, legend, transform=ax.transAxes, fontsize=7, ha="right", va="top", color="0.35")
-    legend = f"larger circles come earlier, ★ first; the line joins the first {top} patches"
-    ax.text(1, -0.01, legend, transform=ax.transAxes, fontsize=7, ha="right", va="top", color="0.35")
+    parts = ["larger circles come earlier, ★ first;", f"the line joins the first {top} patches"]
+    how = {"xycoords": "axes fraction", "textcoords": "offset points", "fontsize": 7, "color": "0.35"}
+    below = (0, -10) if captions else (0, -2)  # the captions of the last row stand there
+    ax.annotate(
+        ("\n" if layout.columns == 1 else " ").join(parts), (1, 0), below, ha="right", va="top", **how
+    )
     return fig
 
 # %% ../../nbs/6_appendix/63_plots.ipynb #d2f8d0c2

@@ -18,14 +18,14 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from ..core.hub import device_or_gpu, shipped_models
+from ..core.hub import device_or_gpu
 from ..core.registry import ORDERS
 from ..images.dataset import ImageSet
 from ..images.pictures import load_pictures
 from ..images.sources import Fit
 from ..images.tokenizers import patch_grid
 from ..learn.ranker import Ranker
-from ..orders.lookup import order_source
+from ..orders.lookup import check_no_order, order_source
 from ..orders.source import OrderSource
 from ..orders.store import OrderStore
 from .plots import as_rgb, contact_sheet, first_patches
@@ -42,9 +42,10 @@ class RankedImages:
         name: str = "order",  # of the order
         kind: str = "image",  # what it depends on: "fixed", "image" or "policy"
         ranker: Ranker | None = None,  # that scores and graph come from
+        read: dict[str, Any] | None = None,  # how files were read: image_size, fit
     ):
         self.images, self.orders, self.grid = images, orders, grid
-        self.name, self.kind, self.ranker = name, kind, ranker
+        self.name, self.kind, self.ranker, self.read = name, kind, ranker, read or {}
 
     def __len__(self) -> int:
         return len(self.orders)
@@ -134,7 +135,7 @@ def save(
     path: str | Path,  # a new folder; `cop.load_orders` reads it
 ) -> Path:  # the folder
     "Keep the orders, with the names of the images. Raises ValueError if the folder holds other orders."
-    about = {"order": self.name, "images": self.images.name, "set": self.images.key()}
+    about = {"order": self.name, "source": self.images.name, "set": self.images.key(), **self.read}
     store = OrderStore.create(path, self.grid, self.kind, about)
     if len(store) not in (0, len(self)) or len(store) and not torch.equal(store.orders(), self.orders):
         raise ValueError(f"{path} holds other orders; use another folder")
@@ -184,7 +185,9 @@ def rank(
     for index in tqdm(parts, desc=f"ordering by {source.name}", disable=not progress):
         x = pictures.images(index)[0].to(device_or_gpu(device))
         orders.append(source(x, index).cpu())
-    return RankedImages(pictures, torch.cat(orders), grid, source.name, source.kind, net)
+    return RankedImages(
+        pictures, torch.cat(orders), grid, source.name, source.kind, net, {"image_size": size, "fit": fit}
+    )
 
 # %% ../../nbs/6_appendix/69_rank.ipynb #0a61cf7b
 def _needs_ranker(order: Any) -> bool:
@@ -194,8 +197,7 @@ def _needs_ranker(order: Any) -> bool:
 def _ranker_of(ranker: Any, order: Any, device: Any) -> Ranker | None:  # None: the order needs none
     if ranker is None and order is not None and not _needs_ranker(order):
         return None
-    if isinstance(ranker, str) and ranker in ORDERS:
-        raise ValueError(f"{ranker} is an order, no ranker: pass order={ranker!r}")
+    check_no_order(ranker)
     net = ranker if isinstance(ranker, Ranker) else Ranker.from_pretrained(ranker or "photos")
     return net.to(device_or_gpu(device)).eval()
 
@@ -219,6 +221,4 @@ def _grid_for(pictures: ImageSet, net: Ranker | None, patch_size: int | None) ->
 
 def _source_for(order: Any, grid: tuple[int, int], net: Ranker | None, seed: int, given: dict) -> OrderSource:
     order = "ranker_coverage" if order is None else order
-    if isinstance(order, str) and order not in ORDERS and order in shipped_models("ranker"):
-        raise ValueError(f"{order} is a ranker, no order: pass ranker={order!r}")
     return order_source(order, grid, seed=seed, **{"ranker": net} if _needs_ranker(order) else {}, **given)
