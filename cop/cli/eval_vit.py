@@ -23,7 +23,7 @@ from .verbs import EvaluateVit
 from .vit import vit_orders
 from ..core.files import atomic_write, digest
 from ..core.hub import device_or_gpu
-from ..core.registry import ORDERS
+from ..core.registry import IMAGE_SOURCES, ORDERS
 from ..images.dataset import ImageSet
 from ..orders.source import OrderSource, RandomOrder
 
@@ -161,6 +161,8 @@ def verb_evaluate_vit(o: EvaluateVit) -> None:
     "Evaluate a classifier at every number of patches; print and write accuracy and MACs."
     net = load_vit(o.model)
     split = o.images.split or held_out_part(o.images.source)
+    if o.images.image_size is None and o.images.source not in IMAGE_SOURCES:
+        o.images.image_size = net.grid[0] * net.patch_size
     images = source_images(o.images, split, "L" if net.channels == 1 else "RGB")
     if o.limit is not None:
         images = images.spread(o.limit)

@@ -30,7 +30,7 @@ from cop.cli.common import (
     read_record,
     training_sets,
 )
-from .verbs import EvaluateImages, Sample, TrainClassifier, TrainCmar, TrainMar
+from .verbs import EvaluateImages, Sample, TrainClassifier, TrainCmar, TrainMar, command_line
 from ..core.config import TrainingConfig
 from ..core.files import atomic_write
 from ..core.hub import device_or_gpu
@@ -88,7 +88,7 @@ def verb_train_mar(o: TrainMar) -> None:
     tokenizer = fit_tokenizer(images, o.tokens.tokenizer, o.tokens.patch_size, o.tokens.components)
     how = {"flip": o.flip, "resume": o.resume, "held_out": held_out}
     train_mar(images, tokenizer, o.out, mar=fields, training=training, **how)
-    print(f"{o.out}: sample with cop sample --model {o.out}")
+    print(f"{o.out}: sample with {command_line('sample', model=o.out)}")
 
 # %% ../../nbs/6_appendix/76_cli_generate.ipynb #82b0f61d
 def _sampling_order(order: str, made: Variant, path: Path, classes: int, grid: tuple[int, int]) -> str:
@@ -128,8 +128,8 @@ def verb_train_cmar(o: TrainCmar) -> None:
     if not state.is_main_process:
         return
     along = _sampling_order(o.order, made, Path(o.out) / "prior.safetensors", net.class_num, net.grid)
-    more = f" --policy {o.models.policy}" if o.order == "policy" else ""
-    print(f"{o.out}: sample with cop sample --model {o.out} --order {along}{more}")
+    policy = o.models.policy if o.order == "policy" else None
+    print(f"{o.out}: sample with {command_line('sample', model=o.out, order=along, policy=policy)}")
 
 # %% ../../nbs/6_appendix/76_cli_generate.ipynb #14711880
 def _write_picture(path: Path, picture: Tensor) -> None:
@@ -286,8 +286,8 @@ def verb_train_classifier(o: TrainClassifier) -> None:
     images, held_out = training_sets(o.images, labelled=True)
     training = o.training.for_images(len(images))
     train_classifier(images, o.out, training, o.width, o.flip, resume=o.resume, held_out=held_out)
-    source = o.images.source
-    print(f"{o.out}: compare with cop evaluate images {source} --made runs/samples --extractor {o.out}")
+    then = command_line("evaluate images", o.images.source, made="runs/samples", extractor=o.out)
+    print(f"{o.out}: compare with {then}")
 
 
 def _real_features(

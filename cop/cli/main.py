@@ -9,6 +9,7 @@ __all__ = ['VERBS', 'config_values', 'one_line', 'one_line_errors', 'run', 'comm
 import atexit
 import contextlib
 import difflib
+import json
 import os
 import re
 import signal
@@ -77,6 +78,16 @@ def _find_verb(words: list[str]) -> tuple[str, list[str]]:
     raise ValueError(f"there is no verb {typed or words[0]!r}: {hint}")
 
 # %% ../../nbs/6_appendix/73_cli_main.ipynb #7b30e9d4
+def _as_option(value: Any, kind: Any) -> Any:
+    "A value of YAML as the option has it: 1e-3 is text in YAML, and a mapping may stand where JSON is typed."
+    if isinstance(value, dict) and kind is str:
+        return json.dumps(value)
+    if isinstance(value, str) and kind is float:
+        with contextlib.suppress(ValueError):
+            return float(value)
+    return value
+
+
 def config_values(
     path: str | Path,  # of a YAML file: a mapping of options, without groups
     verb: type,  # of `cop.cli.options`
@@ -93,6 +104,7 @@ def config_values(
     if not isinstance(values, dict):
         raise ValueError(f"{path} holds a {type(values).__name__}; it must be a mapping, such as steps: 1000")
     types = option_types(verb())
+    values = {name: _as_option(value, types.get(name)) for name, value in values.items()}
     for name in values:
         if name not in types:
             near = difflib.get_close_matches(str(name), types, 1)
@@ -111,6 +123,7 @@ _EXPECTED = (ValueError, OSError, RuntimeError, ImportError, FloatingPointError,
 _AS_TYPED = (  # how Python says it, how one types it
     (r"pass resume=True", "leave out --no_resume"),
     (r"pass (order|ranker|fit)='(\w+)'", r"pass --\1 \2"),
+    (r"pass split='all' or another test_fraction", "give more pictures (or, to train, --split all)"),
     (r" \(reveal takes a number as patches=\)", ""),
     (r"cop\.list_orders\(\) names all", "cop order --list shows all"),
     (
@@ -157,7 +170,7 @@ def one_line_errors(
         try:
             yield
         except KeyboardInterrupt:
-            say("interrupted; run the same command again, which goes on from what is kept")
+            say("interrupted; the same command goes on from what is kept, if anything is")
             raise SystemExit(130) from None
         except BrokenPipeError:
             _drop_output()

@@ -28,8 +28,8 @@ class PictureOptions:
     # pictures: a folder, a file or a quoted pattern such as 'my/*.jpg'; or a set: fashion-mnist-10k,
     # fashion-mnist, cifar10, imagenet
     source: str = "fashion-mnist-10k"
-    # files: bring both sides to this many pixels (default: the ranker's; else 256
-    # to order files that differ in size or that patches do not fit)
+    # files: bring both sides to this many pixels (default: the model's, where one is given; to order: 256 if
+    # files differ in size, or patches do not fit; to train: files must be of one size)
     image_size: OptionalInt = None
     # files that are not square: crop the centre, resize (stretch), or pad with grey
     fit: Literal["crop", "resize", "pad"] = "crop"

@@ -6,7 +6,6 @@
 __all__ = ['verb_train_comae', 'verb_order', 'verb_show', 'verb_demo']
 
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #2779adbd
-import shlex
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from cop.cli.common import (
     training_sets,
 )
 from .options import ImageOptions
-from .verbs import Demo, Order, Show, TrainComae
+from .verbs import Demo, Order, Show, TrainComae, command_line
 from ..core.files import atomic_write
 from ..core.hub import device_or_gpu
 from ..core.registry import IMAGE_SOURCES, ORDERS
@@ -46,6 +45,10 @@ _COMAE_FIELDS = (
 )
 
 
+def _unusual(fit: str) -> str | None:
+    return None if fit == "crop" else fit
+
+
 def verb_train_comae(o: TrainComae) -> None:
     "Train a Collapse Masked Autoencoder."
     from cop.learn.comae import train_comae
@@ -56,16 +59,18 @@ def verb_train_comae(o: TrainComae) -> None:
     training = o.training.for_images(len(images))
     how = {"resume": o.resume, "held_out": held_out}
     train_comae(images, tokenizer, o.out, comae=fields, training=training, **how)
-    print(f"{o.out}: order images with cop order {o.images.source} --comae {o.out}")
+    size = {"image_size": o.images.image_size, "grey": o.images.grey, "fit": _unusual(o.images.fit)}
+    print(f"{o.out}: order images with {command_line('order', o.images.source, comae=o.out, **size)}")
 
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #a7c0b1f9
-def _check_numbers(sheet: int, **at_least_one: int | None) -> None:
+def _check_numbers(o: Order) -> None:
     "Raise a ValueError if a number is too small; None stands for no limit."
-    for name, value in at_least_one.items():
+    for name in ("batch", "shard_size", "limit", "chunk"):
+        value = getattr(o, name)
         if value is not None and value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1")
-    if sheet < 0:
-        raise ValueError(f"sheet is {sheet}; it must be at least 0, which makes no contact sheet")
+    if o.sheet < 0:
+        raise ValueError(f"sheet is {o.sheet}; it must be at least 0, which makes no contact sheet")
 
 
 def _split_of(source: str) -> str:
@@ -218,10 +223,12 @@ def verb_order(o: Order) -> None:
     check_source(o.images.source)
     check_out(o.out, o.images.source)
     name = o.order or ("pagerank" if o.models.comae else "ranker_coverage")
-    _check_numbers(o.sheet, batch=o.batch, shard_size=o.shard_size, limit=o.limit, chunk=o.chunk)
+    _check_numbers(o)
     device = device_or_gpu(o.device)
     option, network, weights, options = _network(o, name, device)
     how = _reading(o, network)
+    o.order, o.images.image_size = name, how["image_size"]  # args.yaml says what was done
+    o.models.ranker = options["ranker"] if option == "ranker" else None
     images = _read_images(o, name, option, network, options, how)
     sizes = _sizes_of(images)
     grid = _grid_of(images, network, o.patch_size)
@@ -279,9 +286,8 @@ def _what_next(o: Order) -> str:
     sheet = (
         f"look at {o.out}/contact_sheet.png (up to {o.sheet} images; --sheet for more); " if o.sheet else ""
     )
-    skip = " --skip_errors" if o.images.skip_errors else ""
-    source, orders = shlex.quote(o.images.source), shlex.quote(o.out)
-    return f"{sheet}next: cop show {source} --orders {orders} --keep 0.22{skip}"
+    skip = o.images.skip_errors
+    return f"{sheet}next: {command_line('show', o.images.source, orders=o.out, keep=0.22, skip_errors=skip)}"
 
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #64bb0005
 def _as_ordered(o: Show, how: dict[str, Any]) -> tuple[int | None, str]:
@@ -317,7 +323,8 @@ def verb_show(o: Show) -> None:
         with atomic_write(Path(o.out) / f"{name}.png") as f:
             picture.save(f, format="PNG")
     more = f" (evenly spaced over {n:,}; --limit for more)" if len(index) < n else ""
-    print(f"{o.out}: {len(index)} images with the first {o.keep:.0%} of their patches{more}")
+    number = "1 image" if len(index) == 1 else f"{len(index)} images"
+    print(f"{o.out}: {number} with the first {o.keep:.0%} of their patches{more}")
 
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #9caa36de
 def verb_demo(o: Demo) -> None:

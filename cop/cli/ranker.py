@@ -15,7 +15,7 @@ import torch
 
 from ..classify.ranked import label_objective
 from .common import check_size, load_run, load_vit, processes, read_task, training_sets
-from .verbs import TrainRanker
+from .verbs import TrainRanker, command_line
 from ..core.files import fingerprint
 from ..entropy.mixture import MixtureTokens
 from ..images.dataset import ImageSet, evenly_spaced
@@ -190,7 +190,6 @@ def verb_train_ranker(o: TrainRanker) -> None:
         what.held_out = held_out  # the images themselves are all that its loss needs
     train_ranker(what, o.out, fields, training, o.flip, resume=o.resume)
     if state.is_main_process:
-        given = {"image_size": o.images.image_size, "root": o.images.root}
-        more = "".join(f" --{name} {value}" for name, value in given.items() if value)
-        grey = " --grey" if o.images.grey else ""
-        print(f"{o.out}: order images with cop order {o.images.source} --ranker {o.out}{more}{grey}")
+        given = {"image_size": o.images.image_size, "root": o.images.root, "grey": o.images.grey}
+        then = command_line("order", o.images.source, ranker=o.out, **given)
+        print(f"{o.out}: order images with {then}")

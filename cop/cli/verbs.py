@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['Order', 'Show', 'EvaluateOrders', 'EvaluateVit', 'EvaluateImages', 'TrainComae', 'TrainRanker', 'TrainMar',
-           'TrainCmar', 'TrainVit', 'TrainClassifier', 'Sample', 'Demo']
+           'TrainCmar', 'TrainVit', 'TrainClassifier', 'Sample', 'Demo', 'command_line']
 
 # %% ../../nbs/6_appendix/72_cli_verbs.ipynb #c7e25f81
+import shlex
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from cop.cli.options import (
     ImageOptions,
@@ -71,7 +72,9 @@ class EvaluateOrders:
     # folders of cop order, files or registered orders, with commas between them
     order: str = "ranker_coverage"
     estimators: str = "gaussian"  # gaussian, mixture, with commas between them
-    patch_size: OptionalInt = None  # pixels (default: of the orders; N is at most 256)
+    # pixels of a patch of the evaluation, whose orders are read again on its grid (default: an eighth of the
+    # image, or a seventh)
+    patch_size: OptionalInt = None
     random: int = 64  # random orders of each image, which set the zero
     limit: int = 200  # held-out images that are evaluated, at most
     out: str = "runs/evaluation"  # folder of orders.json and orders.png
@@ -297,3 +300,16 @@ class Demo:
     images: int = 100  # held-out images to order, at most, 10 … 2,000
     seed: int = 0  # of training and of random orders
     fresh: bool = False  # remove the demo that out holds, and start anew
+
+# %% ../../nbs/6_appendix/72_cli_verbs.ipynb #519843ca
+def command_line(
+    verb: str,  # of `cop`, such as "train vit"
+    source: str | None = None,  # the word that belongs to no option
+    **options: Any,  # name → value; None and False are left out
+) -> str:
+    "A command as one types it, quoted for the shell: what verbs propose to run next."
+    words = ["cop", *verb.split(), *([source] if source else [])]
+    for name, value in options.items():
+        if value not in (None, False, ""):
+            words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+    return shlex.join(words)

@@ -26,7 +26,7 @@ from cop.cli.common import (
     read_task,
     training_sets,
 )
-from .verbs import TrainVit
+from .verbs import TrainVit, command_line
 from ..core.registry import ORDERS
 from ..images.dataset import ImageSet
 from ..orders.source import OrderSource
@@ -109,13 +109,13 @@ def _how_to_evaluate(out: str, order: str, **options: Any) -> str:
     along = "random" if order == "all" else order
     if order in ORDERS and ORDERS[order].fitted:
         along = f"{out}/orders/{order}.json"
-    if (Path(order) / "manifest.json").is_file():
-        along = "… (cop order's for the held-out images)"
+    stored = (Path(order) / "manifest.json").is_file()
+    along = "ORDERS" if stored else along
     needed = ORDERS[along].model if along in ORDERS else None  # a file or a folder needs no model
     given = {name: value for name, value in options.items() if name not in HOLDS or name == needed}
-    given["order"] = along
-    typed = "".join(f" --{name} {value}" for name, value in given.items() if value)
-    return f"cop evaluate vit --model {out}{typed}"
+    source = given.pop("source", None)
+    typed = command_line("evaluate vit", source, model=out, **given, order=along)
+    return typed + (", ORDERS being cop order's folder for the held-out images" if stored else "")
 
 # %% ../../nbs/6_appendix/77_cli_vit.ipynb #e8d2710b
 def _check_all_or_order(order: str, trivial: bool, positions_only: bool) -> None:

@@ -28,7 +28,8 @@ def _pixels(picture: Any) -> np.ndarray:  # uint8 (H, W, 1 or 3)
     x = x.transpose(1, 2, 0) if is_tensor and x.ndim == 3 else x
     if x.ndim != 3 or x.shape[2] not in (1, 3) or not x.size:
         want = "(3, H, W) or (1, H, W)" if is_tensor else "(H, W, 3), (H, W, 1) or (H, W)"
-        raise ValueError(f"a picture is {tuple(picture.shape)}; it must be {want}")
+        hint = "" if is_tensor or x.shape[0] not in (1, 3) else "; transpose the channels to the end"
+        raise ValueError(f"a picture is {tuple(picture.shape)}; it must be {want}{hint}")
     if x.dtype == np.uint8:
         return x
     if x.dtype.kind != "f" or not (x.min() >= 0 and x.max() <= 1):  # NaN fails both
@@ -55,10 +56,8 @@ def _as_list(pictures: Any) -> list:
         return list(pictures) if pictures.ndim == 4 else [pictures]
     if isinstance(pictures, Image.Image):
         return [pictures]
-    if isinstance(pictures, Sequence) and len(pictures):
-        return list(pictures)
     if isinstance(pictures, Sequence):
-        raise ValueError("there are no pictures")
+        return list(pictures)
     raise ValueError(
         f"a {type(pictures).__name__} is no picture: give a path, a pattern, a list, PIL images, arrays or "
         "tensors"
@@ -84,6 +83,8 @@ def load_pictures(
             pictures = Path(pictures)  # also where it has the name of a set
         return load_images(pictures, "test" if named else "all", **how)
     listed = _as_list(pictures)
+    if not listed:
+        raise ValueError("there are no pictures")
     read = lambda picture: _as_tensor(picture, image_size, mode, fit)
     files = [str(p) for p in listed] if all(isinstance(p, (str, Path)) for p in listed) else None
     skipped = []

@@ -254,6 +254,8 @@ def load_orders(
     grid: tuple[int, int] | None = None,  # rows, columns that are wanted (`regrid_order`); None: as stored
 ) -> Tensor:  # (n, N) int64
     "Orders of a store. Raises FileNotFoundError, or ValueError that names an image without an order."
+    if grid is not None and not (isinstance(grid, (tuple, list)) and len(grid) == 2):
+        raise ValueError(f"grid is {grid!r}; it must be (rows, columns)")
     store = folder if isinstance(folder, OrderStore) else OrderStore(folder)
     orders = store.orders(None if images is None else _positions(store, images))
     return orders if grid in (None, store.grid) else regrid_order(orders, store.grid, grid)
@@ -283,8 +285,8 @@ def _match_names(names: Sequence[str], stored: Sequence[str], folder: Path) -> l
     for name in names:
         last = ends.get(Path(name).name, [])
         if name not in whole and len(last) != 1:
-            why = "several files of that name" if last else "no order of it"
-            raise ValueError(f"{folder} has {why}: {name}; order these images into a folder of their own")
+            why = f"orders of several files called {Path(name).name}" if last else f"no order of {name}"
+            raise ValueError(f"{folder} has {why}: order these images into a folder of their own")
         found.append(whole[name] if name in whole else last[0])
     return found
 

@@ -231,6 +231,7 @@ def notes(self: OrdersEvaluation) -> list[str]:
         f"{a['fitted']} others; random orders: 0, the estimator's greedy order: 1; 95 % intervals over "
         "images and random orders",
         "area: all unseen patches count; targets: a quarter, held out to the end, at random",
+        "random is another shuffle beside those that set the zero, and lies near it",
         *(of_gaussian if "gaussian" in a["estimators"] else []),
         *(
             f"{name}: made on {g[0]} × {g[1]} patches, read again on {a['grid'][0]} × {a['grid'][1]}"

@@ -7,6 +7,7 @@ __all__ = ['RankedImages', 'short_name', 'rank']
 
 # %% ../../nbs/6_appendix/69_rank.ipynb #40d9ac72
 import io
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,8 @@ class RankedImages:
 
     def __repr__(self) -> str:
         rows, columns = self.grid
-        return f"RankedImages({len(self):,} images, {rows} × {columns} patches by {self.name})"
+        size = f" seen at {self.read['image_size']} pixels" if self.read.get("image_size") else ""
+        return f"RankedImages({len(self):,} images{size}, {rows} × {columns} patches by {self.name})"
 
     @cached_property
     def scores(self) -> Tensor:  # (B, N), sums to 1, larger is realised earlier by `ranker`
@@ -64,12 +66,14 @@ class RankedImages:
         "The ranker's dependency graphs. Raises ValueError if there was no ranker."
         return self._with_ranker(lambda x: self.ranker.dependencies(x))
 
-    def _with_ranker(self, compute: Any) -> Tensor:
-        if self.ranker is None:
-            raise ValueError(f"the order {self.name} comes from no ranker: there are no scores and no graph")
-        device = next(self.ranker.parameters()).device
-        parts = torch.arange(len(self)).split(32)
-        return torch.cat([compute(self.images.images(i)[0].to(device)).cpu() for i in parts])
+# %% ../../nbs/6_appendix/69_rank.ipynb #c83474cd
+@patch
+def _with_ranker(self: RankedImages, compute: Callable) -> Tensor:
+    if self.ranker is None:
+        raise ValueError(f"the order {self.name} comes from no ranker: there are no scores and no graph")
+    device = next(self.ranker.parameters()).device
+    parts = torch.arange(len(self)).split(32)
+    return torch.cat([compute(self.images.images(i)[0].to(device)).cpu() for i in parts])
 
 # %% ../../nbs/6_appendix/69_rank.ipynb #2e9f60c8
 @patch(as_prop=True)
@@ -101,11 +105,11 @@ def plot(
     images, orders = self.images.images(index)[0], self.orders[: len(index)]
     return contact_sheet(images, orders, self.grid, share=_share(keep), captions=names)
 
-
+# %% ../../nbs/6_appendix/69_rank.ipynb #f01e9c88
 @patch
 def reveal(
     self: RankedImages,
-    keep: float = 0.22,  # share of the patches, 0 … 1
+    keep: float | None = None,  # share of the patches, 0.0 … 1.0; None: 0.22
     patches: int | None = None,  # number of patches, instead of a share
     n: int | None = None,  # images, the first; None: all
 ) -> list[Image.Image]:
@@ -113,7 +117,9 @@ def reveal(
     total = self.grid[0] * self.grid[1]
     if patches is not None and not (type(patches) is int and 0 <= patches <= total):
         raise ValueError(f"patches is {patches!r}; it is a whole number, 0 … {total}")
-    share = _share(keep) if patches is None else patches / total
+    if keep is not None and patches is not None:
+        raise ValueError("keep is a share, patches a number: give one of them")
+    share = _share(0.22 if keep is None else keep) if patches is None else patches / total
     shown = []
     for index in torch.arange(len(self) if n is None else min(n, len(self))).split(32):
         pictures = first_patches(self.images.images(index)[0], self.orders[index], self.grid, share)
@@ -124,7 +130,8 @@ def reveal(
 def _share(keep: float) -> float:
     if isinstance(keep, bool) or not isinstance(keep, float) or not 0 <= keep <= 1:
         raise ValueError(
-            f"keep is {keep!r}; it is a share of the patches, 0.0 … 1.0 (reveal takes a number as patches=)"
+            f"keep is {keep!r}; it is a share of the patches with a decimal point, 0.0 … 1.0 (reveal takes a "
+            "number as patches=)"
         )
     return keep
 
@@ -175,6 +182,7 @@ def rank(
     Raises FileNotFoundError or ValueError in one line: no pictures, a file that cannot be read, an unknown
     order or ranker, what an order lacks.
     """
+    _check_no_order(images)
     net = _ranker_of(ranker, order, device)
     size = image_size or _size_for(net, given)
     pictures = load_pictures(images, size, fit, skip_errors=skip_errors)
@@ -190,6 +198,11 @@ def rank(
     )
 
 # %% ../../nbs/6_appendix/69_rank.ipynb #0a61cf7b
+def _check_no_order(images: Any) -> None:
+    if isinstance(images, str) and images in ORDERS and not Path(images).exists():
+        raise ValueError(f"{images} is an order: give the pictures first, and order={images!r}")
+
+
 def _needs_ranker(order: Any) -> bool:
     return isinstance(order, str) and order in ORDERS and ORDERS[order].model == "ranker"
 
@@ -201,7 +214,7 @@ def _ranker_of(ranker: Any, order: Any, device: Any) -> Ranker | None:  # None: 
     net = ranker if isinstance(ranker, Ranker) else Ranker.from_pretrained(ranker or "photos")
     return net.to(device_or_gpu(device)).eval()
 
-
+# %% ../../nbs/6_appendix/69_rank.ipynb #a3566482
 def _size_for(net: Ranker | None, given: dict) -> int:
     "Pixels of both sides: the ranker's, a given tokenizer's, or 256."
     if net is not None:
@@ -214,6 +227,11 @@ def _size_for(net: Ranker | None, given: dict) -> int:
 
 
 def _grid_for(pictures: ImageSet, net: Ranker | None, patch_size: int | None) -> tuple[int, int]:
+    if net is not None and patch_size not in (None, net.patch_size):
+        raise ValueError(
+            f"patch_size is {patch_size}, the ranker's patches have {net.patch_size} pixels: leave "
+            "patch_size out"
+        )
     height, width = pictures[0]["image"].shape[1:]
     default = net.patch_size if net is not None else (16 if min(height, width) >= 64 else 4)
     return patch_grid(height, width, patch_size or default)
