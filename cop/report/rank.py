@@ -193,9 +193,8 @@ def rank(
     for index in tqdm(parts, desc=f"ordering by {source.name}", disable=not progress):
         x = pictures.images(index)[0].to(device_or_gpu(device))
         orders.append(source(x, index).cpu())
-    return RankedImages(
-        pictures, torch.cat(orders), grid, source.name, source.kind, net, {"image_size": size, "fit": fit}
-    )
+    read = {} if isinstance(images, ImageSet) else {"image_size": size, "fit": fit}
+    return RankedImages(pictures, torch.cat(orders), grid, source.name, source.kind, net, read)
 
 # %% ../../nbs/6_appendix/69_rank.ipynb #0a61cf7b
 def _check_no_order(images: Any) -> None:
