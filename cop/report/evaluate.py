@@ -172,18 +172,24 @@ class _Evaluated:
     bar: str | bool = False  # what a bar says; False: no bar
 
     def areas(self, orders: Tensor) -> Tensor:  # (B, N) → (B,)
-        "Area under the residual entropy along orders, in nats · tokens."
+        "Area under what is left along orders, in nats · tokens."
         orders = orders if self.targets is None else targets_last(orders, self.targets)
-        return area(self.estimator.residual_entropy(orders, self.tokens, self.targets))
+        left = self.estimator.residual_entropy if self.blind else self.estimator.residual_surprisal
+        return area(left(orders, self.tokens, self.targets))
+
+    @property
+    def blind(self) -> bool:  # does the estimator expect the same of all images?
+        return isinstance(self.estimator, GaussianTokens)
 
     def reference(self) -> tuple[Tensor, Tensor]:  # (B, random), (B,)
-        "Areas of random orders and of the estimator's greedy order."
+        "Areas of random orders and of the estimator's greedy order, which knows what it is scored on."
         groups, n_tokens = _groups(len(self.tokens)), self.tokens.shape[1]
         zero = [self.areas(random_order(groups, n_tokens, self.seed + 1 + k)) for k in self._steps()]
         return torch.stack(zero, 1), self.areas(self._greedy())
 
     def _greedy(self) -> Tensor:
-        order = self.estimator.greedy_order(self.tokens, self.targets)
+        oracle = "expected" if self.blind else "hindsight"
+        order = self.estimator.greedy_order(self.tokens, self.targets, oracle)
         return order.expand(len(self.tokens), -1) if order.ndim == 1 else order
 
     def _steps(self) -> Iterable[int]:
@@ -225,14 +231,17 @@ class OrdersEvaluation:
 def notes(self: OrdersEvaluation) -> list[str]:
     "What one has to know to read the table."
     a = self.about
-    of_gaussian = ["gaussian sees no values: what it expects is the same for all images"]
+    measures = {
+        "gaussian": "entropy under a Gaussian, which sees no values and expects the same of all images"
+    }
+    left = [measures.get(name, f"{name}: surprisal of the images") for name in a["estimators"]]
     return [
         f"{a['evaluated']} images, {a['grid'][0]} × {a['grid'][1]} patches; estimators fitted on "
         f"{a['fitted']} others; random orders: 0, the estimator's greedy order: 1; 95 % intervals over "
         "images and random orders",
         "area: all unseen patches count; targets: a quarter, held out to the end, at random",
         "random is another shuffle beside those that set the zero, and lies near it",
-        *(of_gaussian if "gaussian" in a["estimators"] else []),
+        *(f"what is left, {text}" for text in left),
         *(
             f"{name}: made on {g[0]} × {g[1]} patches, read again on {a['grid'][0]} × {a['grid'][1]}"
             for name, g in a["other grids"].items()
