@@ -70,7 +70,9 @@ def check_out(
     out: str,  # folder of results that are pictures
     source: str,  # as it was typed
 ) -> None:
-    "Raise a ValueError if results would lie among the pictures that they are made from."
+    "Raise a ValueError for an out that is no folder, or lies among the pictures that results are made from."
+    if not out.strip() or Path(out).is_file():
+        raise ValueError(f"--out is {out!r}, which is no folder: name one, new or old")
     if source in IMAGE_SOURCES:
         return
     path, folder = Path(source).resolve(), Path(out).resolve()

@@ -69,7 +69,7 @@ def _find_verb(words: list[str]) -> tuple[str, list[str]]:
             return verb, words[n:]
     typed = " ".join(word for word in words[:2] if not word.startswith("-"))
     begun = [verb for verb in VERBS if verb.startswith(words[0] + " ")]
-    if begun and len(words) == 1:
+    if begun and (len(words) == 1 or words[1].startswith("-")):
         raise ValueError(f"cop {words[0]} what? {', '.join(f'cop {verb}' for verb in begun)}")
     near = (
         begun or difflib.get_close_matches(typed, VERBS, 1) or difflib.get_close_matches(words[0], VERBS, 1)
@@ -289,6 +289,8 @@ def command(
 
 
 def _run(verb: str, options: Any) -> Any:
+    if (seed := flat_options(options).get("seed")) is not None and not abs(seed) < 2**63:
+        raise ValueError(f"seed is {seed}; it must have at most 63 bits")
     try:
         result = _function(verb)(options)
     except KeyboardInterrupt:

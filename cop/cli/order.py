@@ -24,6 +24,7 @@ from cop.cli.common import (
 )
 from .options import ImageOptions
 from .verbs import Demo, Order, Show, TrainComae, command_line
+from ..core.checks import check_counts
 from ..core.files import atomic_write
 from ..core.hub import device_or_gpu
 from ..core.registry import IMAGE_SOURCES, ORDERS
@@ -65,10 +66,8 @@ def verb_train_comae(o: TrainComae) -> None:
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #a7c0b1f9
 def _check_numbers(o: Order) -> None:
     "Raise a ValueError if a number is too small; None stands for no limit."
-    for name in ("batch", "shard_size", "limit", "chunk"):
-        value = getattr(o, name)
-        if value is not None and value < 1:
-            raise ValueError(f"{name} is {value}; it must be at least 1")
+    check_counts(batch=o.batch, shard_size=o.shard_size, limit=o.limit, chunk=o.chunk)
+    check_counts(patch_size=o.patch_size, image_size=o.images.image_size)
     if o.sheet < 0:
         raise ValueError(f"sheet is {o.sheet}; it must be at least 0, which makes no contact sheet")
 
@@ -252,14 +251,14 @@ def verb_order(o: Order) -> None:
     unread = f"; files that could not be read: {len(images.skipped)}" if images.skipped else ""
     print(f"{o.out}: orders of {some} on a grid of {rows} × {columns}{unread}")
     if sizes and how["image_size"]:
-        print(_changes(sizes, how["image_size"], o.images.fit))
+        print(_changes(sizes[:n], how["image_size"], o.images.fit))
     print(_what_next(o))
 
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #64bb0003
 _HOW_FITTED = {
-    "crop": "only their centre is seen (--fit pad shows all of them)",
-    "resize": "they are stretched",
-    "pad": "grey is added",
+    "crop": "of which the centre is seen (--fit pad shows all)",
+    "resize": "stretched",
+    "pad": "padded with grey",
 }
 
 
@@ -275,8 +274,8 @@ def _changes(sizes: list[tuple[int, int]], image_size: int, fit: str) -> str:
     "What bringing files to a size has done to them."
     oblong = sum(width != height for width, height in sizes)
     small = sum(min(size) < image_size for size in sizes)
-    parts = [f"{oblong:,} are not square: {_HOW_FITTED[fit]}"] if oblong else []
-    parts += [f"{small:,} are smaller: they are enlarged"] if small else []
+    parts = [f"not square: {oblong:,}, {_HOW_FITTED[fit]}"] if oblong else []
+    parts += [f"smaller: {small:,}, enlarged"] if small else []
     some = "the picture is" if len(sizes) == 1 else f"{len(sizes):,} pictures are"
     return "; ".join([f"{some} seen at {image_size} × {image_size} pixels", *parts])
 
@@ -307,8 +306,7 @@ def verb_show(o: Show) -> None:
     store = OrderStore(o.orders)
     size, fit = _as_ordered(o, store.manifest["configuration"])
     images = load_pictures(o.images.source, size, fit, skip_errors=o.images.skip_errors)
-    if o.limit < 1:
-        raise ValueError(f"limit is {o.limit}; it must be at least 1")
+    check_counts(limit=o.limit, image_size=o.images.image_size)
     stored = set(store.files() or [])
     among = [i for i, file in enumerate(images.files or []) if file in stored]
     among = among or list(range(len(images) if images.files else min(len(store), len(images))))
@@ -319,10 +317,12 @@ def verb_show(o: Show) -> None:
     shown = RankedImages(some, orders, store.grid, store.folder.name, store.kind)
     Path(o.out).mkdir(parents=True, exist_ok=True)
     for i, picture in enumerate(shown.reveal(o.keep)):
-        name = "-".join(Path(files[i]).parts) if files else f"{int(index[i]):05d}"
+        name = files[i] if files else f"{int(index[i]):05d}"  # in folders, as the pictures are
         with atomic_write(Path(o.out) / f"{name}.png") as f:
             picture.save(f, format="PNG")
     more = f" (evenly spaced over {n:,}; --limit for more)" if len(index) < n else ""
+    without = len(images) - n if files and stored else 0
+    more += f"; pictures without an order, left out: {without:,}" if without else ""
     number = "1 image" if len(index) == 1 else f"{len(index)} images"
     print(f"{o.out}: {number} with the first {o.keep:.0%} of their patches{more}")
 

@@ -256,6 +256,8 @@ def load_orders(
     "Orders of a store. Raises FileNotFoundError, or ValueError that names an image without an order."
     if grid is not None and not (isinstance(grid, (tuple, list)) and len(grid) == 2):
         raise ValueError(f"grid is {grid!r}; it must be (rows, columns)")
+    if isinstance(images, (str, Path)):
+        raise ValueError(f"images is the path {images}: give the names of files, or load_images(path, 'all')")
     store = folder if isinstance(folder, OrderStore) else OrderStore(folder)
     orders = store.orders(None if images is None else _positions(store, images))
     return orders if grid in (None, store.grid) else regrid_order(orders, store.grid, grid)

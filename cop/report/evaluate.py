@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from tqdm import tqdm
 
-from ..core.checks import targets_last
+from ..core.checks import check_counts, check_seed, targets_last
 from ..core.files import atomic_write
 from ..core.random import hash_keys, random_permutation
 from ..core.registry import IMAGE_SOURCES, ORDERS
@@ -40,6 +40,9 @@ from .curves import plot_gaps
 from .rank import _needs_ranker, rank
 
 # %% ../../nbs/6_appendix/70_evaluate.ipynb #2d64f1b7
+_TOO_FEW = "give at least 32 and 8, about 60 in a folder, better some hundreds, or estimators= of your own"
+
+
 def _two_parts(
     images: Any, image_size: int | None, fit: Fit, skip_errors: bool, seed: int
 ) -> tuple[ImageSet, ImageSet]:
@@ -49,7 +52,12 @@ def _two_parts(
         image_size = image_size or 256
     if is_path and not Path(images).is_file():
         how = {"image_size": image_size, "fit": fit, "skip_errors": skip_errors}
-        return tuple(load_images(images, part, **how) for part in ("train", "test"))
+        try:
+            return tuple(load_images(images, part, **how) for part in ("train", "test"))
+        except ValueError as e:
+            if "part of" not in str(e):
+                raise
+            raise ValueError(f"{e.args[0].split(':')[0]}: {_TOO_FEW}") from e
     every = load_pictures(images, image_size, fit, skip_errors=skip_errors)
     shuffled = random_permutation(hash_keys(seed, 11)[None], len(every))[0]
     half = len(every) // 2
@@ -69,8 +77,7 @@ def _part(images: ImageSet, index: Tensor) -> ImageSet:
 def _check_parts(train: ImageSet, test: ImageSet) -> None:
     if len(train) < 32 or len(test) < 8:
         raise ValueError(
-            f"there are {len(train)} images to fit an estimator on, and {len(test)} to evaluate: give at "
-            "least 32 and 8, better some hundreds, or estimators= of your own"
+            f"there are {len(train)} images to fit an estimator on, and {len(test)} to evaluate: {_TOO_FEW}"
         )
 
 
@@ -240,6 +247,11 @@ def notes(self: OrdersEvaluation) -> list[str]:
         f"{a['fitted']} others; random orders: 0, the estimator's greedy order: 1; 95 % intervals over "
         "images and random orders",
         "area: all unseen patches count; targets: a quarter, held out to the end, at random",
+        *(
+            ["the estimator mixture sees values, and takes minutes"]
+            if a["estimators"] == ["gaussian"]
+            else []
+        ),
         "random is another shuffle beside those that set the zero, and lies near it",
         *(f"what is left, {text}" for text in left),
         *(
@@ -300,7 +312,7 @@ def evaluate_orders(
     **given: Any,  # what an order needs: comae=(model, tokenizer), policy= … (`order_source`)
 ) -> OrdersEvaluation:
     "Gaps that orders close on held-out images, beside random, Halton and variance. Raises ValueError."
-    _check_random(random)
+    _check_numbers(random, seed, limit=limit, image_size=image_size, patch_size=patch_size)
     orders = _by_name(orders, fit)
     train, test = _two_parts(images, image_size, fit, skip_errors, seed)
     test = _part(test, evenly_spaced(len(test), limit)) if len(test) > limit else test
@@ -329,7 +341,9 @@ def _by_name(orders: Any, fit: str) -> dict[str, Any]:  # name → order
     if not isinstance(orders, Mapping):
         listed = list(orders) if isinstance(orders, (list, tuple)) else [orders]
         orders = {_name_of(order, k): order for k, order in enumerate(listed)}
-    for order in orders.values():
+    for name, order in orders.items():
+        if name in _BESIDE and not (isinstance(order, str) and order == name):
+            raise ValueError(f"{name} is evaluated beside all others: give an order of yours another name")
         if isinstance(order, (str, Path)) and (Path(order) / "manifest.json").is_file():
             its = OrderStore(order).manifest["configuration"].get("fit") or fit
             if its != fit:
@@ -346,7 +360,9 @@ def _name_of(order: Any, k: int) -> str:
     return getattr(order, "name", None) or getattr(order, "__name__", f"order {k}")
 
 
-def _check_random(random: int) -> None:
+def _check_numbers(random: int, seed: int, **counts: int | None) -> None:
+    check_counts(random=random, **counts)
+    check_seed(seed)
     if random < 64:
         raise ValueError(f"random is {random}; it must be at least 64")
 

@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from ..core.checks import check_counts, check_seed
 from ..core.hub import device_or_gpu
 from ..core.registry import ORDERS
 from ..images.dataset import ImageSet
@@ -100,6 +101,7 @@ def plot(
     keep: float = 0.22,  # share of the patches in the third picture of each, 0 … 1
 ) -> Figure:
     "Each image, its order, and its first patches."
+    check_counts(n=n)
     index = range(min(n, len(self)))
     names = [short_name(Path(self.paths[i]).name) if self.paths else f"image {i}" for i in index]
     images, orders = self.images.images(index)[0], self.orders[: len(index)]
@@ -114,6 +116,7 @@ def reveal(
     n: int | None = None,  # images, the first; None: all
 ) -> list[Image.Image]:
     "The images with only their first patches. Raises ValueError for a share that is none."
+    check_counts(n=n)
     total = self.grid[0] * self.grid[1]
     if patches is not None and not (type(patches) is int and 0 <= patches <= total):
         raise ValueError(f"patches is {patches!r}; it is a whole number, 0 … {total}")
@@ -183,6 +186,8 @@ def rank(
     order or ranker, what an order lacks.
     """
     _check_no_order(images)
+    check_counts(image_size=image_size, patch_size=patch_size, batch=batch)
+    check_seed(seed)
     net = _ranker_of(ranker, order, device)
     size = image_size or _size_for(net, given)
     pictures = load_pictures(images, size, fit, skip_errors=skip_errors)
