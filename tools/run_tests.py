@@ -209,8 +209,10 @@ def checks(flags):
         "cmar_pictures": ["cfg", "3.0"],
         "cvit": ["supervised_images", "10"],
         "ranker": ["draws", "6"],
+        "shipped_ranker": ["limit", "10"],
     }
     templates = ROOT / "nbs" / "experiments"
+    assert {path.stem for path in templates.glob("*.ipynb")} == set(changed), "an experiment is not tested"
     commands = {name: (run_experiment, templates / f"{name}.ipynb", *key) for name, key in changed.items()}
     commands["comae_ablation"] = [TOOLS / "check_experiment.py", "comae_ablation", *changed["comae_ablation"]]
     run += [(f"experiment: {name}, with a changed parameter", c) for name, c in commands.items()]
