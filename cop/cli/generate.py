@@ -38,7 +38,7 @@ from ..core.registry import ORDERS
 from ..generate.cmar import Variant, cmar_variant, sample_images, train_cmar
 from ..generate.diffusion import diffusion_tables
 from ..generate.features import load_extractor, train_classifier
-from ..generate.mar import train_mar, usual_steps
+from ..generate.mar import masked_after, train_mar
 from ..generate.metrics import Statistics, evaluate_samples, frechet_interval
 from ..images.dataset import ImageSet, evenly_spaced
 from ..images.sources import load_images
@@ -239,7 +239,7 @@ def verb_sample(o: Sample) -> None:
     if o.diffusion_steps:
         diffusion_tables(o.diffusion_steps)
         net.diffloss.sampling_steps = o.diffusion_steps
-    num_iter = usual_steps(net.n_tokens) if o.num_iter is None else o.num_iter
+    num_iter = len(masked_after(net.n_tokens, o.num_iter))
     about = {"weights": digest, "order": along.key, "num_iter": num_iter, **how}
     about |= {"diffusion_steps": net.diffloss.sampling_steps, "precision": o.precision, "seed": o.seed}
     _check_record(out, about)

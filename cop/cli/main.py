@@ -289,8 +289,9 @@ def command(
 
 
 def _run(verb: str, options: Any) -> Any:
-    if (seed := flat_options(options).get("seed")) is not None and not abs(seed) < 2**63:
-        raise ValueError(f"seed is {seed}; it must have at most 63 bits")
+    from cop.core.checks import check_seed  # as the verb's function, it imports PyTorch
+
+    check_seed(flat_options(options).get("seed", 0))
     try:
         result = _function(verb)(options)
     except KeyboardInterrupt:

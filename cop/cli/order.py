@@ -7,6 +7,7 @@ __all__ = ['verb_train_comae', 'verb_order', 'verb_show', 'verb_demo']
 
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #2779adbd
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -123,9 +124,8 @@ def _may_look_at(order: str, images: ImageSet, train_source: str | None, how: di
 
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #1f6d3a58
 def _check_others(out: str, about: dict) -> None:
-    "Raise a ValueError that says which orders a folder holds, if they are not those that are made."
-    if not (Path(out) / "manifest.json").is_file() or not len(store := OrderStore(out)):
-        return
+    "Raise a ValueError that says which orders a store holds, if they are not those that are made."
+    store = OrderStore(out)
     was = store.manifest["configuration"]
     differ = [name for name in about if was.get(name) != about[name]]
     options = [name for name in differ if name not in ("order", "key", "source", "set")]
@@ -144,8 +144,12 @@ def _store_for(
 ) -> OrderStore:
     "The store of a folder, new or to be gone on with. Raises ValueError if it holds other orders."
     about = {"order": orders.name, "key": orders.key, "source": images.name, "set": images.key(), **about}
-    _check_others(out, about)
-    store = OrderStore.create(out, grid, orders.kind, about)
+    try:
+        store = OrderStore.create(out, grid, orders.kind, about)
+    except ValueError:
+        if (Path(out) / "manifest.json").is_file():
+            _check_others(out, about)
+        raise
     if images.files and (store.files() or []) != images.files[: len(store)]:
         raise ValueError(f"{out} holds orders of other files than those in {images.name}: use another --out")
     return store
@@ -192,7 +196,11 @@ def _common_size(o: ImageOptions, patch_size: int | None) -> int | None:  # None
         images = load_images(o.source, o.split or "all")
     except (ValueError, OSError):
         return None  # said where the images are read
-    sizes = set(picture_sizes(images)) - {None}
+    sizes = set()
+    for size in picture_sizes(images):
+        sizes |= {size} - {None}
+        if len(sizes) > 1:
+            break
     alike = next(iter(sizes)) if len(sizes) == 1 else None
     patch_size = max(1, patch_size or (4 if alike and min(alike) < 64 else 16))
     if alike and all(side % patch_size == 0 for side in alike):
@@ -226,10 +234,11 @@ def verb_order(o: Order) -> None:
     device = device_or_gpu(o.device)
     option, network, weights, options = _network(o, name, device)
     how = _reading(o, network)
-    o.order, o.images.image_size = name, how["image_size"]  # args.yaml says what was done
-    o.models.ranker = options["ranker"] if option == "ranker" else None
+    # args.yaml says what was done
+    o.order, o.images.image_size, o.models.ranker = name, how["image_size"], options["ranker"]
     images = _read_images(o, name, option, network, options, how)
-    sizes = _sizes_of(images)
+    n = min(o.limit or len(images), len(images))
+    sizes = _sizes_of(images, n)
     grid = _grid_of(images, network, o.patch_size)
     seen = _may_look_at(name, images, o.train_source, how)
     orders = order_source(name, grid, images=seen, seed=o.seed, **{option: network} if option else {})
@@ -242,7 +251,6 @@ def verb_order(o: Order) -> None:
         "grey": o.images.grey,
     }
     store = _store_for(o.out, orders, images, grid, {**about, "chosen_on": orders.chosen_on})
-    n = min(o.limit or len(images), len(images))
     store.fill(images, lambda x, i: orders(x.to(device), i).cpu(), n, o.batch, o.shard_size, name=name)
     if o.sheet:
         _write_sheet(Path(o.out) / "contact_sheet.png", images, store, evenly_spaced(n, o.sheet))
@@ -251,7 +259,7 @@ def verb_order(o: Order) -> None:
     unread = f"; files that could not be read: {len(images.skipped)}" if images.skipped else ""
     print(f"{o.out}: orders of {some} on a grid of {rows} × {columns}{unread}")
     if sizes and how["image_size"]:
-        print(_changes(sizes[:n], how["image_size"], o.images.fit))
+        print(_changes(sizes, how["image_size"], o.images.fit))
     print(_what_next(o))
 
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #64bb0003
@@ -262,9 +270,9 @@ _HOW_FITTED = {
 }
 
 
-def _sizes_of(images: ImageSet) -> list[tuple[int, int]]:
-    "Sizes of files. Raises ValueError for a damaged one, before time is spent on the others."
-    sizes = picture_sizes(images) if images.folder else []
+def _sizes_of(images: ImageSet, n: int) -> list[tuple[int, int]]:
+    "Sizes of the first files. Raises ValueError for a damaged one, before time is spent on the others."
+    sizes = list(islice(picture_sizes(images), n)) if images.folder else []
     if None in sizes:
         images[sizes.index(None)]  # says what is wrong with it
     return sizes
@@ -303,10 +311,10 @@ def verb_show(o: Show) -> None:
     "Write each image with its first patches alone."
     check_source(o.images.source)
     check_out(o.out, o.images.source)
+    check_counts(limit=o.limit, image_size=o.images.image_size)
     store = OrderStore(o.orders)
     size, fit = _as_ordered(o, store.manifest["configuration"])
     images = load_pictures(o.images.source, size, fit, skip_errors=o.images.skip_errors)
-    check_counts(limit=o.limit, image_size=o.images.image_size)
     stored = set(store.files() or [])
     among = [i for i, file in enumerate(images.files or []) if file in stored]
     among = among or list(range(len(images) if images.files else min(len(store), len(images))))

@@ -30,8 +30,8 @@ def check_counts(
 def check_seed(
     seed: Any,  # of random numbers
 ) -> None:
-    "Raise a ValueError for a seed that is no whole number of 64 bits."
-    if type(seed) is not int or not -(2**63) <= seed < 2**63:
+    "Raise a ValueError for a seed that is no whole number of 63 bits and a sign."
+    if type(seed) is not int or not abs(seed) < 2**63:
         raise ValueError(f"seed is {seed!r}; it must be a whole number of at most 63 bits")
 
 # %% ../../nbs/6_appendix/51_checks.ipynb #f508e85f

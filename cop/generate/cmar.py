@@ -21,7 +21,7 @@ from ..core.files import digest, fingerprint
 from ..core.random import hash_keys, random_normal, random_uniform
 from ..core.training import save_task, train
 from ..entropy.gaussian import GaussianTokens
-from .mar import MAR, mar_loss, masked_after, save_mar, to_tokens, usual_steps
+from .mar import MAR, mar_loss, masked_after, save_mar, to_tokens
 from ..images.dataset import ImageSet, random_flip
 from ..images.tokenizers import Tokenizer
 from ..learn.policy import AcquisitionPolicy
@@ -259,7 +259,7 @@ def bound_along(
 ) -> Tensor:  # (B,) nats, in bins of 2/255
     "A bound on the surprisal of images that are sampled along an order."
     n = mar.n_tokens
-    seen = [0, *(n - masked for masked in masked_after(n, num_iter or usual_steps(n)))]
+    seen = [0, *(n - masked for masked in masked_after(n, num_iter))]
     edges = sorted({0, 1000, *(round(1000 ** (r / (draws - 1))) for r in range(draws - 1))})
     bits = 0
     for step in zip(seen, seen[1:]):

@@ -6,7 +6,7 @@
 __all__ = ['load_pictures', 'picture_sizes']
 
 # %% ../../nbs/1_question/03_pictures.ipynb #a2f46d09
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -106,14 +106,13 @@ def _check_there(files: list[str]) -> None:
 # %% ../../nbs/1_question/03_pictures.ipynb #82fd3548
 def picture_sizes(
     images: ImageSet,  # files
-) -> list[tuple[int, int] | None]:  # width and height, pixels, turned as EXIF says; None: it is damaged
-    "Sizes of files from their headers."
-    sizes = []
+) -> Iterator[tuple[int, int] | None]:  # width and height, pixels, turned as EXIF says; None: it is damaged
+    "Sizes of files from their headers, one after the other: whoever knows enough stops."
     for file in images.files or ():
         try:
             with Image.open(images.folder / file) as image:
                 turned = image.getexif().get(ExifTags.Base.Orientation, 1) > 4
-                sizes.append(image.size[::-1] if turned else image.size)
+                size = image.size[::-1] if turned else image.size
         except Exception:  # Pillow raises anything for a damaged file, which is named where it is read
-            sizes.append(None)
-    return sizes
+            size = None
+        yield size

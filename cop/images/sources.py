@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from ..core.files import cache_path, data_path
 from ..core.registry import IMAGE_SOURCES
-from .dataset import ImageSet
+from .dataset import EmptyPart, ImageSet
 
 # %% ../../nbs/1_question/02_sources.ipynb #8fa1c9f0
 FASHION_CLASSES = [
@@ -296,7 +296,7 @@ def _find_files(
     if split != "all":
         names = [n for n in names if _in_test(n, test_fraction) == (split != "train")]
     if not names:
-        raise ValueError(f"the {split} part of {source} is empty: pass split='all' or another test_fraction")
+        raise EmptyPart(f"the {split} part of {source} is empty: pass split='all' or another test_fraction")
     return folder, names
 
 

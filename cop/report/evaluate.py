@@ -28,7 +28,7 @@ from ..entropy.estimator import Estimator
 from ..entropy.evaluation import area, gap_closed, noisy, sample_targets
 from ..entropy.gaussian import GaussianTokens
 from ..entropy.mixture import MixtureTokens
-from ..images.dataset import ImageSet, evenly_spaced
+from ..images.dataset import EmptyPart, ImageSet, evenly_spaced
 from ..images.pictures import load_pictures
 from ..images.sources import Fit, load_images
 from ..images.tokenizers import PCAPatches, Tokenizer, patch_grid
@@ -54,10 +54,8 @@ def _two_parts(
         how = {"image_size": image_size, "fit": fit, "skip_errors": skip_errors}
         try:
             return tuple(load_images(images, part, **how) for part in ("train", "test"))
-        except ValueError as e:
-            if "part of" not in str(e):
-                raise
-            raise ValueError(f"{e.args[0].split(':')[0]}: {_TOO_FEW}") from e
+        except EmptyPart as e:
+            raise ValueError(f"the training or the test part of {images} is empty: {_TOO_FEW}") from e
     every = load_pictures(images, image_size, fit, skip_errors=skip_errors)
     shuffled = random_permutation(hash_keys(seed, 11)[None], len(every))[0]
     half = len(every) // 2
@@ -99,10 +97,8 @@ def _orders_of(
     order: Any, train: ImageSet, test: ImageSet, grid: tuple[int, int], ranker: Any, given: dict
 ) -> tuple[Tensor, tuple[int, int]]:  # (B, M), and the grid of M patches
     "Orders of the evaluated images, on the grid that they are made on."
-    named = isinstance(order, str) and order in ORDERS
-    if not named and isinstance(order, (str, Path)) and Path(order).is_dir():
-        store = OrderStore(order)
-        return load_orders(store, test) if test.files else _rows_of(store.orders(), test), store.grid
+    if isinstance(order, OrderStore):
+        return load_orders(order, test) if test.files else _rows_of(order.orders(), test), order.grid
     if isinstance(order, Tensor) and order.ndim == 2:
         return _rows_of(order, test), _grid_of(order.shape[1], grid)
     if _needs_ranker(order):
@@ -344,14 +340,21 @@ def _by_name(orders: Any, fit: str) -> dict[str, Any]:  # name → order
     for name, order in orders.items():
         if name in _BESIDE and not (isinstance(order, str) and order == name):
             raise ValueError(f"{name} is evaluated beside all others: give an order of yours another name")
-        if isinstance(order, (str, Path)) and (Path(order) / "manifest.json").is_file():
-            its = OrderStore(order).manifest["configuration"].get("fit") or fit
-            if its != fit:
-                raise ValueError(
-                    f"the orders in {order} are of pictures that were cropped, resized or padded in another "
-                    f"way: pass fit={its!r}"
-                )
-    return {**{name: name for name in _BESIDE}, **orders}
+    return {name: _opened(order, fit) for name, order in {**{n: n for n in _BESIDE}, **orders}.items()}
+
+
+def _opened(order: Any, fit: str) -> Any:  # a folder of orders is opened; another order stays as it is
+    named = isinstance(order, str) and order in ORDERS
+    if named or not (isinstance(order, (str, Path)) and Path(order).is_dir()):
+        return order
+    store = OrderStore(order)
+    its = store.manifest["configuration"].get("fit") or fit
+    if its != fit:
+        raise ValueError(
+            f"the orders in {order} are of pictures that were cropped, resized or padded in another "
+            f"way: pass fit={its!r}"
+        )
+    return store
 
 
 def _name_of(order: Any, k: int) -> str:

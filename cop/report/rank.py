@@ -185,9 +185,10 @@ def rank(
     Raises FileNotFoundError or ValueError in one line: no pictures, a file that cannot be read, an unknown
     order or ranker, what an order lacks.
     """
-    _check_no_order(images)
+    _check_pictures(images)
     check_counts(image_size=image_size, patch_size=patch_size, batch=batch)
     check_seed(seed)
+    device = device_or_gpu(device)
     net = _ranker_of(ranker, order, device)
     size = image_size or _size_for(net, given)
     pictures = load_pictures(images, size, fit, skip_errors=skip_errors)
@@ -196,13 +197,12 @@ def rank(
     parts = torch.arange(len(pictures)).split(batch)
     orders = []
     for index in tqdm(parts, desc=f"ordering by {source.name}", disable=not progress):
-        x = pictures.images(index)[0].to(device_or_gpu(device))
-        orders.append(source(x, index).cpu())
+        orders.append(source(pictures.images(index)[0].to(device), index).cpu())
     read = {} if isinstance(images, ImageSet) else {"image_size": size, "fit": fit}
     return RankedImages(pictures, torch.cat(orders), grid, source.name, source.kind, net, read)
 
 # %% ../../nbs/6_appendix/69_rank.ipynb #0a61cf7b
-def _check_no_order(images: Any) -> None:
+def _check_pictures(images: Any) -> None:
     if isinstance(images, str) and images in ORDERS and not Path(images).exists():
         raise ValueError(f"{images} is an order: give the pictures first, and order={images!r}")
 
@@ -211,12 +211,12 @@ def _needs_ranker(order: Any) -> bool:
     return isinstance(order, str) and order in ORDERS and ORDERS[order].model == "ranker"
 
 
-def _ranker_of(ranker: Any, order: Any, device: Any) -> Ranker | None:  # None: the order needs none
+def _ranker_of(ranker: Any, order: Any, device: torch.device) -> Ranker | None:  # None: the order needs none
     if ranker is None and order is not None and not _needs_ranker(order):
         return None
     check_no_order(ranker)
     net = ranker if isinstance(ranker, Ranker) else Ranker.from_pretrained(ranker or "photos")
-    return net.to(device_or_gpu(device)).eval()
+    return net.to(device).eval()
 
 # %% ../../nbs/6_appendix/69_rank.ipynb #a3566482
 def _size_for(net: Ranker | None, given: dict) -> int:
