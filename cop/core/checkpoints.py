@@ -16,18 +16,19 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 import accelerate
 import safetensors
 import torch
 from fastcore.basics import patch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from .config import TrainingConfig
-from .files import atomic_write
-from .hub import load_weights
+from .files import sync, write_errors
+from .hub import load_weights, weight_differences
+from .records import parse_json, read_json, read_tensors, write_json, write_tensors
 
 # %% ../../nbs/6_appendix/56_checkpoints.ipynb #133a9b56
 _WHOLE_MODEL = "the model"  # stands for the only turn of a model that is optimised as a whole
@@ -169,12 +170,15 @@ def load(
     folder: Path,  # of a checkpoint
     record: dict,  # its verified state.json
 ) -> None:
-    "Take over a checkpoint."
+    "Take over a checkpoint. Raises ValueError if it is of another model."
     load_weights(self.model, folder / "model.safetensors")
     if self.ema:
-        saved = load_file(folder / "ema.safetensors")
+        saved, _ = read_tensors(folder / "ema.safetensors")
+        if wrong := weight_differences(self.model, saved):
+            raise ValueError(f"{folder / 'ema.safetensors'} is of another model: {wrong[0]}")
         self.ema = {name: saved[name].to(w.device) for name, w in self.ema.items()}
-    self.load_moments(load_file(folder / "optimiser.safetensors"))
+    moments, _ = read_tensors(folder / "optimiser.safetensors")
+    self.load_moments(moments)
     self.step = record["step"]
     self.seconds = record["seconds"]
     self.window = record["window"]
@@ -204,14 +208,6 @@ def list_checkpoints(
     return sorted(p for p in Path(out, "checkpoints").glob("step-*") if p.name[5:].isdigit())
 
 
-def _sync(path: Path):  # a file or a folder: wait until it is on the disk
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
 def _digest(path: Path) -> str:
     with open(path, "rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
@@ -233,42 +229,55 @@ def _make_record(folder: Path, state: _TrainingState, run: dict) -> dict:
             "python": platform.python_version(),
             **{m.__name__: m.__version__ for m in (torch, accelerate, safetensors)},
         },
+        "threads": torch.get_num_threads(),
     }
     return {**record, "checksum": _checksum(record)}
 
-
+# %% ../../nbs/6_appendix/56_checkpoints.ipynb #7ee9bd58
 def _save_checkpoint(out: Path, state: _TrainingState, run: dict, keep: int):
-    "Write a checkpoint under a temporary name, rename it, remove the oldest."
+    "Write a checkpoint under a temporary name, rename it, remove the oldest. Raises WriteError."
     folder = out / "checkpoints" / f"step-{state.step:08d}"
     temporary = folder.with_suffix(".tmp")
     for left in folder.parent.glob("*.tmp"):
         shutil.rmtree(left)  # by a run that was killed while writing
-    temporary.mkdir(parents=True)
-    for name, tensors in state.tensors().items():
-        with atomic_write(temporary / name) as f:
-            save_file({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}, f)
-        _sync(temporary / name)
-    (temporary / "state.json").write_text(json.dumps(_make_record(temporary, state, run), indent=1))
-    _sync(temporary / "state.json")
-    _sync(temporary)
-    os.replace(temporary, folder)
-    _sync(folder.parent)
+    try:
+        for name, tensors in state.tensors().items():
+            write_tensors(temporary / name, {k: v.detach().cpu().clone() for k, v in tensors.items()})
+        write_json(temporary / "state.json", _make_record(temporary, state, run))
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)  # half a checkpoint would fill the disk
+        raise
+    with write_errors(folder):
+        os.replace(temporary, folder)
+        sync(folder.parent)
     for old in list_checkpoints(out)[:-keep]:
         shutil.rmtree(old)
 
 # %% ../../nbs/6_appendix/56_checkpoints.ipynb #5437ae9f
+class _Record(TypedDict):
+    "What state.json holds, beside what `run` adds."
+
+    step: int  # steps done
+    seconds: float
+    window: dict[str, list]  # name → numbers since the last line of metrics
+    files: dict[str, str]  # name → SHA-256
+    threads: NotRequired[int]  # of PyTorch
+
+
 def _read_record(folder: Path) -> dict:  # what state.json holds
     "Read and verify a checkpoint; ValueError says how it is damaged."
     try:
-        record = json.loads((folder / "state.json").read_text())
-    except (FileNotFoundError, ValueError) as e:
-        raise ValueError(f"state.json cannot be read: {e}") from e
-    if not isinstance(record, dict) or record.pop("checksum", None) != _checksum(record):
+        record = read_json(folder / "state.json", _Record)
+    except FileNotFoundError as e:
+        raise ValueError("state.json is missing") from e
+    if record.pop("checksum", None) != _checksum(record):
         raise ValueError("state.json was changed")
+    if f"step-{record['step']:08d}" != folder.name.removesuffix(".damaged"):
+        raise ValueError(f"state.json is of step {record['step']}")
     for name, digest in record["files"].items():
-        if not (folder / name).exists():
+        if not (folder / Path(name).name).exists():
             raise ValueError(f"{name} is missing")
-        if _digest(folder / name) != digest:
+        if _digest(folder / Path(name).name) != digest:
             raise ValueError(f"{name} was cut off or changed")
     return record
 
@@ -292,12 +301,17 @@ def newest_checkpoint(
         os.replace(folder, f"{folder}.damaged")
 
 # %% ../../nbs/6_appendix/56_checkpoints.ipynb #6b61b292
+class _Metrics(TypedDict):
+    step: int  # steps done
+
+
 def read_metrics(
     out: str | Path,  # the folder of a run
 ) -> list[dict]:  # one a line, the oldest first: step (steps done), lr, loss, …, gradient_norm, seconds
-    "The metrics of a run. Raises FileNotFoundError if it has none."
+    "The metrics of a run. Raises FileNotFoundError if it has none, ValueError that names a damaged line."
     path = Path(out) / "metrics.jsonl"
     if not path.exists():
         raise FileNotFoundError(f"there are no metrics at {path}")
-    # what follows the last end of a line was still being written
-    return [json.loads(line) for line in path.read_text().split("\n")[:-1]]
+    lines = path.read_bytes().split(b"\n")[:-1]  # what follows the last end was still being written
+    cure = "remove the line"
+    return [parse_json(line, _Metrics, f"{path}, line {i}", cure) for i, line in enumerate(lines, 1)]

@@ -148,6 +148,8 @@ def fits_type(
         return value is None and base in (None, types.NoneType)
     if isinstance(value, (bool, str)):
         return base is type(value)
+    if isinstance(value, dict):
+        return base is dict and all(fits_type(v, options[1]) for v in value.values() if options)
     if isinstance(value, (list, tuple)):
         holds = isinstance(base, type) and (issubclass(tuple, base) or issubclass(list, base))
         if base is tuple and options and Ellipsis not in options and len(options) != len(value):
@@ -155,6 +157,8 @@ def fits_type(
         return holds and all(
             fits_type(v, options[min(i, len(options) - 1)]) for i, v in enumerate(value) if options
         )
+    if isinstance(value, int) and abs(value) >= 2**63:  # more than a tensor holds
+        return False
     return isinstance(value, (int, float) if base is float else base)
 
 # %% ../../nbs/6_appendix/55_config.ipynb #777888fe

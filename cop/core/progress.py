@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from .checkpoints import _TrainingState, read_metrics
 from .config import TrainingConfig, learning_rate
-from .files import atomic_write
+from .files import atomic_write, write_errors
 
 # %% ../../nbs/6_appendix/58_progress.ipynb #f6a51b87
 def _check_tracker(config: TrainingConfig) -> None:
@@ -87,6 +87,11 @@ def drop_later_lines(self: _MetricsLog) -> None:
         f.write_text("".join(json.dumps(m) + "\n" for m in lines if m["step"] <= self.state.step))
 
 # %% ../../nbs/6_appendix/58_progress.ipynb #39dc21e4
+def _mean(numbers: list[float]) -> float | None:  # None: one of them is not finite
+    mean = math.fsum(numbers) / len(numbers)
+    return mean if math.isfinite(mean) else None
+
+
 @patch
 def add(self: _MetricsLog, numbers: dict[str, float]) -> None:
     "Take the numbers of the step just done; write their means when a line is due."
@@ -101,12 +106,12 @@ def add(self: _MetricsLog, numbers: dict[str, float]) -> None:
     line = {
         "step": step,
         "lr": learning_rate(self.config, step - 1),
-        **{k: math.fsum(v) / len(v) for k, v in window.items()},
+        **{k: _mean(v) for k, v in window.items()},
         "seconds": round(self.state.seconds, 3),
     }
     window.clear()
     if self.main:
-        with open(self.path, "a") as f:
+        with write_errors(self.path), open(self.path, "a") as f:
             f.write(json.dumps(line) + "\n")
         self.accelerator.log({k: v for k, v in line.items() if k != "step"}, step)
 

@@ -7,15 +7,15 @@ __all__ = ['train', 'save_both', 'save_task']
 
 # %% ../../nbs/6_appendix/59_training.ipynb #6a8da1fe
 import copy
-import json
 import math
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
@@ -26,20 +26,30 @@ from .batches import _held_out_batches, _load_batches, _StepBatches
 from cop.core.checkpoints import (
     _optimised_parameters,
     _save_checkpoint,
-    _sync,
     _TrainingState,
     list_checkpoints,
     newest_checkpoint,
 )
 from .config import TrainingConfig, learning_rate
-from .files import atomic_write
+from .files import hold_folder, sync
 from .hub import load_weights
 from .progress import _check_tracker, _MetricsLog
 from .random import hash_keys
+from .records import check_fields, write_json
 
 # %% ../../nbs/6_appendix/59_training.ipynb #cfd05bfd
 # fields that may change when a run goes on
 _MAY_CHANGE = ("workers", "log_every", "checkpoint_every", "keep", "max_minutes", "validate_every", "log")
+
+
+class _Description(TypedDict):
+    "What a checkpoint states about its run."
+
+    config: dict[str, Any]  # fields of `TrainingConfig`
+    samples: int  # of the data set
+    turns: list[str]
+    augment: bool  # are samples augmented?
+    key: dict[str, str]  # what else the run is made of
 
 
 def _describe_run(
@@ -58,9 +68,10 @@ def _describe_run(
         "key": key or {},
     }
 
-
+# %% ../../nbs/6_appendix/59_training.ipynb #983a0747
 def _check_same_run(folder: Path, record: dict, run: dict):
     "Raise a ValueError if a checkpoint is of a run with another configuration or key."
+    check_fields(record, _Description, str(folder / "state.json"))
     old, new = ({**r["config"], **{k: r[k] for k in ("samples", "turns", "augment")}} for r in (record, run))
     for name in new:
         if name not in _MAY_CHANGE and old.get(name) != new[name]:
@@ -69,10 +80,23 @@ def _check_same_run(folder: Path, record: dict, run: dict):
                 "or train in another folder"
             )
     for name, value in run["key"].items():
-        if record.get("key", {}).get(name, value) != value:
+        if record["key"].get(name, value) != value:
             raise ValueError(
                 f"{folder} was made with other {name}: train in another folder, or remove this one"
             )
+    if record["step"] > run["config"]["steps"]:
+        raise ValueError(f"{folder} is damaged: it is of step {record['step']:,}, of {new['steps']:,}")
+
+
+def _compare_threads(record: dict) -> None:
+    "Warn if a run goes on with another number of threads, which rounds differently."
+    was, now = record.get("threads", torch.get_num_threads()), torch.get_num_threads()
+    if was != now:
+        warnings.warn(
+            f"the run began with {was} threads and goes on with {now}: the last bits of its weights will be "
+            f"others than with OMP_NUM_THREADS={was}",
+            stacklevel=2,
+        )
 
 # %% ../../nbs/6_appendix/59_training.ipynb #bac6e53a
 def _resume(out: Path, state: _TrainingState, run: dict, resume: bool):
@@ -84,6 +108,7 @@ def _resume(out: Path, state: _TrainingState, run: dict, resume: bool):
     if newest := newest_checkpoint(out):
         folder, record = newest
         _check_same_run(folder, record, run)
+        _compare_threads(record)
         state.load(folder, record)
 
 # %% ../../nbs/6_appendix/59_training.ipynb #a6b0aa48
@@ -242,7 +267,7 @@ def _run_steps(run: _Run, batches: _StepBatches, progress: bool) -> int:
             finished = state.step == config.steps
             if finished or reason or state.step % config.checkpoint_every == 0:
                 if accelerator.is_main_process:
-                    _sync(log.path)
+                    sync(log.path)
                     _save_checkpoint(run.out, state, run.description, config.keep)
                 accelerator.wait_for_everyone()
             if reason:
@@ -282,6 +307,17 @@ def _start_processes(
         project_dir=out,
     )
 
+# %% ../../nbs/6_appendix/59_training.ipynb #bd3a814c
+def _go_on(run: _Run, batches: _StepBatches, resume: bool, progress: bool) -> int:
+    "From the newest checkpoint to the end; 0 if the run is finished, else the reason why it was stopped."
+    state, accelerator = run.state, run.accelerator
+    with accelerator.main_process_first():
+        _resume(run.out, state, run.description, resume)
+    if state.step < run.config.steps:
+        return _run_steps(run, batches, progress)
+    accelerator.print(f"{run.out} holds a finished run of {state.step:,} steps; its weights are loaded")
+    return 0
+
 # %% ../../nbs/6_appendix/59_training.ipynb #d8bceafb
 def train(
     model: nn.Module,  # it is trained in place
@@ -303,7 +339,8 @@ def train(
 
     Ends early, at a checkpoint, when max_minutes are over, with KeyboardInterrupt after Ctrl-C and SystemExit
     after SIGTERM. Raises ValueError (data, turns, checkpoints damaged or of another configuration),
-    FileExistsError, FloatingPointError (loss or gradient not finite), ImportError (no tracker)."""
+    FileExistsError, FolderInUse (another run is there), FloatingPointError (loss or gradient not finite),
+    ImportError (no tracker), WriteError (the last checkpoint is as it was)."""
     accelerator = _start_processes(config, Path(out), turns, held_out)
     batches = _StepBatches(data, config, augment, accelerator.process_index, accelerator.num_processes)
     wrapped = accelerator.prepare_model(model.train())
@@ -312,12 +349,8 @@ def train(
     state = _TrainingState(model, config, turns)
     description = _describe_run(config, data, turns, augment, key)
     run = _Run(accelerator, wrapped, loss, config, state, Path(out), description, held_out)
-    with accelerator.main_process_first():
-        _resume(run.out, state, description, resume)
-    if state.step == config.steps:
-        accelerator.print(f"{out} holds a finished run of {config.steps:,} steps; its weights are loaded")
-        return state.finish()
-    reason = _run_steps(run, batches, progress)
+    with hold_folder(run.out):
+        reason = _go_on(run, batches, resume, progress)
     state.finish()
     if reason:
         _report_stop(run, reason)
@@ -345,5 +378,4 @@ def save_task(
 ) -> None:
     "Write `out`/task.json, in the main process only."
     if PartialState().is_main_process:
-        with atomic_write(Path(out) / "task.json") as f:
-            f.write_text(json.dumps(task) + "\n")
+        write_json(Path(out) / "task.json", task, None)
