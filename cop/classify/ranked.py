@@ -162,7 +162,7 @@ def label_objective(
     pairs: int = 4,  # exchanges an image and step, ≥ 1
     temperature: float = 1.0,  # τ of the choice, in units of the logarithms of scores
     # (N,), for every image: what the ranker starts from, such as the label's fixed order
-    # (`cop.orders.source.load_order`); None: nothing
+    # (`cop.orders.lookup.load_order`); None: nothing
     order: Tensor | None = None,
     seed: int = 0,  # of K
 ) -> Objective:

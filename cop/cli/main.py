@@ -93,16 +93,11 @@ def config_values(
     verb: type,  # of `cop.cli.options`
 ) -> dict[str, Any]:  # name → value
     "The options that a file sets. Raises FileNotFoundError, or ValueError that names the first wrong one."
-    import yaml
+    from cop.core.records import read_yaml
 
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no configuration {path}")
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as e:
-        raise ValueError(f"{path} is no YAML: {' '.join(str(e).split())}") from e
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} holds a {type(values).__name__}; it must be a mapping, such as steps: 1000")
+    values = read_yaml(path)
     types = option_types(verb())
     values = {name: _as_option(value, types.get(name)) for name, value in values.items()}
     for name in values:
@@ -287,18 +282,28 @@ def command(
     call.__name__ = f"cop {verb}"
     return call
 
-
+# %% ../../nbs/6_appendix/73_cli_main.ipynb #a436422d
 def _run(verb: str, options: Any) -> Any:
     from cop.core.checks import check_seed  # as the verb's function, it imports PyTorch
 
     check_seed(flat_options(options).get("seed", 0))
-    try:
-        result = _function(verb)(options)
-    except KeyboardInterrupt:
+    with _held(flat_options(options).get("out")):
+        try:
+            result = _function(verb)(options)
+        except KeyboardInterrupt:
+            _write_arguments(options)
+            raise
         _write_arguments(options)
-        raise
-    _write_arguments(options)
-    return result
+        return result
+
+
+def _held(out: str | None) -> contextlib.AbstractContextManager:
+    "Keeps other runs out of the folder that a verb writes to; a file of that name is left to the verb."
+    from cop.core.files import hold_folder
+
+    if not out or Path(out).is_file():
+        return contextlib.nullcontext()
+    return hold_folder(out)
 
 # %% ../../nbs/6_appendix/73_cli_main.ipynb #2e989777
 def _write_arguments(options: Any) -> None:

@@ -36,7 +36,7 @@ from ..images.tokenizers import fit_tokenizer, patch_grid
 from ..orders.lookup import order_source
 from ..orders.registry import describe_orders
 from ..orders.source import OrderSource
-from ..orders.store import OrderStore, load_orders
+from ..orders.store import OrderStore
 from ..report.plots import contact_sheet
 from ..report.rank import RankedImages, short_name
 
@@ -307,6 +307,21 @@ def _as_ordered(o: Show, how: dict[str, Any]) -> tuple[int | None, str]:
     return o.images.image_size or how.get("image_size"), fit
 
 
+def _places(store: OrderStore, images: ImageSet) -> list[int | None]:
+    "Where the orders of images lie. Raises ValueError if there is none for any of them."
+    if not images.files or not store.files():
+        if store.manifest["configuration"].get("set") not in (None, images.key()):
+            raise ValueError(f"the orders in {store.folder} were made for other images than {images.name}")
+        return list(range(min(len(store), len(images))))
+    found = store.find(images)
+    if set(found) == {None}:
+        raise ValueError(
+            f"{store.folder} has no order of {images.files[0]}, nor of any other picture here: order these "
+            "pictures into a folder of their own"
+        )
+    return found
+
+# %% ../../nbs/6_appendix/75_cli_order.ipynb #abbea4f5
 def verb_show(o: Show) -> None:
     "Write each image with its first patches alone."
     check_source(o.images.source)
@@ -315,22 +330,23 @@ def verb_show(o: Show) -> None:
     store = OrderStore(o.orders)
     size, fit = _as_ordered(o, store.manifest["configuration"])
     images = load_pictures(o.images.source, size, fit, skip_errors=o.images.skip_errors)
-    stored = set(store.files() or [])
-    among = [i for i, file in enumerate(images.files or []) if file in stored]
-    among = among or list(range(len(images) if images.files else min(len(store), len(images))))
+    found = _places(store, images)
+    among = [i for i, place in enumerate(found) if place is not None]
     n, index = len(among), torch.tensor(among)[evenly_spaced(len(among), o.limit)]
     files = images.files and [images.files[i] for i in index.tolist()]
-    orders = load_orders(store, files) if files else store.orders(index)
+    orders = store.orders([found[i] for i in index.tolist()])
     some = ImageSet(images.images(index)[0], images.labels[index], images.classes, images.name, files)
     shown = RankedImages(some, orders, store.grid, store.folder.name, store.kind)
-    Path(o.out).mkdir(parents=True, exist_ok=True)
-    for i, picture in enumerate(shown.reveal(o.keep)):
-        name = files[i] if files else f"{int(index[i]):05d}"  # in folders, as the pictures are
-        with atomic_write(Path(o.out) / f"{name}.png") as f:
+    # in folders, as the pictures are
+    names = [f"{f}.png" for f in files or (f"{i:05d}" for i in index.tolist())]
+    for name, picture in zip(names, shown.reveal(o.keep)):
+        with atomic_write(Path(o.out) / name) as f:
             picture.save(f, format="PNG")
     more = f" (evenly spaced over {n:,}; --limit for more)" if len(index) < n else ""
-    without = len(images) - n if files and stored else 0
+    without = len(images) - n if files else 0
     more += f"; pictures without an order, left out: {without:,}" if without else ""
+    earlier = len(set(Path(o.out).rglob("*.png")) - {Path(o.out) / name for name in names})
+    more += f"; pictures of earlier calls in that folder: {earlier:,}" if earlier else ""
     number = "1 image" if len(index) == 1 else f"{len(index)} images"
     print(f"{o.out}: {number} with the first {o.keep:.0%} of their patches{more}")
 

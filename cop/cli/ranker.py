@@ -30,8 +30,8 @@ from cop.learn.distillation import (
 )
 from ..learn.objectives import reconstruction_objective
 from ..learn.ranker import Ranker
+from ..orders.lookup import load_order
 from ..orders.rankings import graph_rankings
-from ..orders.store import load_order
 
 # %% ../../nbs/6_appendix/79_cli_ranker.ipynb #444c46bf
 Goal = Literal["pointwise", "comae", "reconstruction", "label"]

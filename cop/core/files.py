@@ -163,10 +163,11 @@ def _write_holder(folder: Path) -> None:
         f.write_text(json.dumps(about) + "\n", encoding="utf-8")
 
 
-def _remove_if_empty(folder: Path) -> None:
-    "Remove a folder that holds a lock and nothing else: nothing was begun in it."
-    if {p.name for p in folder.iterdir()} <= {".lock"}:
-        (folder / ".lock").unlink(missing_ok=True)
+def _tidy(folder: Path) -> None:
+    "Remove the lock, and the folder if it is empty: nothing was begun in it."
+    for name in (".held_by", ".lock"):
+        (folder / name).unlink(missing_ok=True)
+    if not any(folder.iterdir()):
         folder.rmdir()
 
 # %% ../../nbs/6_appendix/48_files.ipynb #6c56166d
@@ -195,8 +196,7 @@ def hold_folder(
         yield
     finally:
         if outermost:
-            (folder / ".held_by").unlink(missing_ok=True)
-            _remove_if_empty(folder)
+            _tidy(folder)
         lock.release()
 
 # %% ../../nbs/6_appendix/48_files.ipynb #385cd29d

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['check_classes', 'ImageSet', 'EmptyPart', 'check_indices', 'flip_sample', 'random_flip', 'crop_sample',
-           'evenly_spaced']
+           'evenly_spaced', 'mark_file']
 
 # %% ../../nbs/1_question/01_images.ipynb #9ca42278
 import hashlib
@@ -61,7 +61,7 @@ class ImageSet(Dataset):
         self.skipped = list(skipped)
         self.files = None if files is None else list(files)
         self.folder = None if folder is None else Path(folder)
-        self.part_of, self.files_hash = part_of, None
+        self.part_of, self.known_marks = part_of, None
         _check_counts(name, len(self.labels), images=self.tensor, files=self.files)
 
     def __len__(self) -> int:
@@ -148,7 +148,7 @@ def in_memory(
     names = [self.file_name(i) for i in range(len(self))]
     about = (self.labels, self.classes, self.name, self.files, self.skipped, self.folder, self.part_of)
     held = ImageSet(_stack(decoded, names), *about)
-    held.files_hash = self.hash_files()  # the files may be gone when its key is asked for
+    held.known_marks = self.marks()  # the files may be gone when its key is asked for
     return held
 
 # %% ../../nbs/1_question/01_images.ipynb #5b4f00dd
@@ -229,32 +229,41 @@ def spread(
     return ImageSet(images, labels, self.classes, f"{self.name}, {most} of them", part_of=whole)
 
 # %% ../../nbs/1_question/01_images.ipynb #898d0248
-def _mark(path: Path) -> bytes:
-    "What tells a file from others at the cost of opening it: its name, its size and its last kilobyte."
-    with path.open("rb") as f:
+_BLOCK = 4096  # bytes
+
+
+def mark_file(path: str | Path) -> str:  # 16 hexadecimal digits
+    "What tells a file from others at the cost of opening it: its size, and its first, middle and last bytes."
+    with Path(path).open("rb") as f:
         size = f.seek(0, 2)
-        f.seek(max(0, size - 1024))
-        return f"{path.name} {size} ".encode() + f.read()
+        found = hashlib.sha256(f"{size} ".encode())
+        for start in (0, (size - _BLOCK) // 2, size - _BLOCK):
+            f.seek(max(0, start))
+            found.update(f.read(_BLOCK))
+    return found.hexdigest()[:16]
 
 
 @patch
-def hash_files(self: ImageSet) -> bytes:  # empty if the images are no files
-    "A hash of the names of the files, and of the marks of those in a folder; it is made once."
-    if self.files_hash is None:
-        here = self.folder is not None
-        marks = [_mark(self.folder / f) if here else Path(f).name.encode() for f in self.files or ()]
-        self.files_hash = hashlib.sha256(b"\n".join(marks)).digest() if marks else b""
-    return self.files_hash
+def marks(self: ImageSet) -> list[str] | None:  # n; None: the images are no files that can be read
+    "What tells the files of the images from others, whatever they are called; it is made once."
+    if self.known_marks is None and self.files is not None and self.folder is not None:
+        self.known_marks = [mark_file(self.folder / file) for file in self.files]
+    return self.known_marks
+
+
+def _hash_files(images: ImageSet) -> bytes:  # empty if they are no files
+    "A hash of the marks of files; of their names, where there is no folder to read them from."
+    marks = images.marks() or [Path(file).name for file in images.files or ()]
+    return hashlib.sha256("\n".join(marks).encode()).digest() if marks else b""
 
 # %% ../../nbs/1_question/01_images.ipynb #01aa0004
 @patch
 def key(self: ImageSet) -> str:  # 16 hexadecimal digits
     """What tells a set from others: a hash of the labels and of every pixel.
 
-    Files in a folder are not all decoded for it: their names, sizes and last kilobytes count, and the pixels
-    of eight of them.
+    Files in a folder are not all decoded for it: their marks count, and the pixels of eight of them.
     """
-    found, shape = hashlib.sha256(self.labels.cpu().numpy().tobytes() + self.hash_files()), None
+    found, shape = hashlib.sha256(self.labels.cpu().numpy().tobytes() + _hash_files(self)), None
     some = range(len(self)) if self.folder is None else evenly_spaced(len(self), 8).tolist()
     whole = self.tensor is not None and self.folder is None
     for pixels in [self.tensor] if whole else map(self.read, some):

@@ -22,7 +22,7 @@ from ..images.dataset import ImageSet
 from ..images.tokenizers import patch_grid
 from .agreement import crop_order, flip_order
 from .prior import ClassPrior
-from .store import OrderStore, select_orders
+from .store import OrderStore, load_orders, select_orders
 from .training_free import random_order
 
 # %% ../../nbs/2_paper/16_source.ipynb #b9877f2e
@@ -97,6 +97,15 @@ def check_held_out(
             f"the order {self.name} was chosen on {images.name} and cannot be evaluated there: use held-out "
             "images, or choose the order on others"
         )
+
+# %% ../../nbs/2_paper/16_source.ipynb #43cc8ef5
+@patch
+def matched_to(
+    self: OrderSource,
+    images: ImageSet,  # that are asked for next, by their positions
+) -> OrderSource:
+    "The same orders for the positions of these images. Raises ValueError if one of them has none."
+    return self
 
 
 @patch
@@ -216,6 +225,15 @@ def _orders(self: StoredOrder, index, size, flip, box) -> Tensor:
     grid = _grid_of(size, found.shape[1])
     found = found if box is None else crop_order(found, grid, torch.as_tensor(box).cpu())
     return found if flip is None else flip_order(found, grid, torch.as_tensor(flip).cpu())
+
+# %% ../../nbs/2_paper/16_source.ipynb #9b886a7f
+@patch
+def matched_to(self: StoredOrder, images: ImageSet) -> OrderSource:
+    if self.store:
+        return StoredOrder(load_orders(self.store, images), self.name)
+    if len(self) != len(images):
+        raise ValueError(f"there are {len(images):,} images and {len(self):,} orders: give one for each")
+    return self
 
 
 @patch

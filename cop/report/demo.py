@@ -22,18 +22,29 @@ from torch import Tensor
 # %% ../../nbs/6_appendix/68_demo.ipynb #71ae05c4
 from ..core.checkpoints import newest_checkpoint, read_metrics
 from ..core.config import TrainingConfig
-from ..core.files import atomic_write
+from ..core.files import atomic_write, hold_folder
 from ..core.hub import shipped_models
+from ..core.records import write_json
 from ..core.registry import IMAGE_SOURCES
 from ..entropy.gaussian import GaussianTokens
-from ..images.dataset import ImageSet
+from ..images.dataset import ImageSet, mark_file
 from ..images.tokenizers import PCAPatches
 from ..learn.comae import CoMAE, train_comae
 from ..learn.ranker import Ranker
 from ..orders.lookup import order_source
 from ..orders.store import save_orders
 from ..orders.training_free import random_order
-from .demo_images import DemoImages, embedded_images, readers_images, too_few
+from cop.report.demo_images import (
+    DemoImages,
+    check_settings,
+    embedded_images,
+    finished_demo,
+    readers_images,
+    remove_demo,
+    too_few,
+)
+
+# %% ../../nbs/6_appendix/68_demo.ipynb #8afcfeda
 from cop.report.page import (
     SHARE,
     RankedExamples,
@@ -270,47 +281,16 @@ def _finish(out: Path, run: DemoRun, model: CoMAE, source: str | None) -> dict:
     "Write the orders, report.html and then report.json; returns what report.json holds."
     summary = _summary(run, model)
     shutil.rmtree(out / "orders", ignore_errors=True)  # of a demo that was not completed
+    marks = run.files and [mark_file(file) for file in run.files]
     for name, order in run.orders.items():
         made = {"method": name, "source": source or "fashion-mnist-10k test", "images": run.index.tolist()}
-        save_orders(out / "orders" / name, order, run.grid, demo_order(name).kind, made, run.files)
+        about = (run.grid, demo_order(name).kind, made, run.files)
+        save_orders(out / "orders" / name, order, *about, marks=marks)
     page = report_page(run, summary, **_to_type(source))
-    texts = {"report.html": page, "report.json": json.dumps(summary, indent=1) + "\n"}
-    for name, text in texts.items():
-        with atomic_write(out / name) as f:
-            f.write_text(text, encoding="utf-8")
+    with atomic_write(out / "report.html") as f:
+        f.write_text(page, encoding="utf-8")
+    write_json(out / "report.json", summary)
     return summary
-
-# %% ../../nbs/6_appendix/68_demo.ipynb #784bfa88
-def _remove(out: Path) -> None:
-    "Remove a demo, and nothing else that the folder holds."
-    for name in ("comae", "orders"):
-        shutil.rmtree(out / name, ignore_errors=True)
-    for name in ("report.html", "report.json", "ranker.html", "settings.json"):
-        (out / name).unlink(missing_ok=True)
-
-
-def _check_settings(path: Path, settings: dict) -> None:
-    "Raise a ValueError if `path` holds the settings of another demo."
-    if not path.exists():
-        return
-    try:
-        old = json.loads(path.read_text())
-    except ValueError as e:
-        raise ValueError(f"{path} is damaged ({e}): start anew with --fresh") from e
-    for name, value in settings.items():
-        if old.get(name) != value:
-            have, want = (x if name != "source" else x or "embedded images" for x in (old.get(name), value))
-            raise ValueError(
-                f"{path.parent} holds a demo with {name} = {have}, now it is {want}: set it back, "
-                "use another --out, or start anew with --fresh"
-            )
-
-
-def _finished(out: Path, steps: int) -> dict | None:
-    "The report of a demo that is complete, and was trained for all its steps."
-    path = out / "report.json"
-    report = json.loads(path.read_text()) if path.exists() else None
-    return report if report and report["comae"]["step"] >= steps else None
 
 # %% ../../nbs/6_appendix/68_demo.ipynb #3821d52c
 def _train(
@@ -353,17 +333,17 @@ def run_demo(
     where = str(Path(source).resolve()) if source else None
     settings = {"steps": steps, "images": images, "seed": seed, "source": where}
     if not fresh:
-        _check_settings(out / "settings.json", settings)
-        if report := _finished(out, steps):
+        check_settings(out / "settings.json", settings)
+        if report := finished_demo(out, steps):
             print(f"{out} holds a finished demo of {report['date'][:16]}; --fresh makes a new one")
             return report
     ranker = _ranker("photos" if source else "fashion")
     pictures = readers_images(source, 256, images, seed, progress) if source else embedded_images(images)
     if fresh:
-        _remove(out)
-    with atomic_write(out / "settings.json") as f:
-        f.write_text(json.dumps(settings) + "\n")
-    return _run(out, pictures, ranker, settings | {"typed": source}, minutes, progress)
+        remove_demo(out)
+    with hold_folder(out):
+        write_json(out / "settings.json", settings, None)
+        return _run(out, pictures, ranker, settings | {"typed": source}, minutes, progress)
 
 # %% ../../nbs/6_appendix/68_demo.ipynb #d7e05b34
 def _run(

@@ -6,7 +6,6 @@
 __all__ = ['OrdersEvaluation', 'evaluate_orders']
 
 # %% ../../nbs/6_appendix/70_evaluate.ipynb #c43f9d18
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +19,8 @@ from torch.nn.functional import interpolate
 from tqdm import tqdm
 
 from ..core.checks import check_counts, check_seed, targets_last
-from ..core.files import atomic_write
 from ..core.random import hash_keys, random_permutation
+from ..core.records import write_json
 from ..core.registry import IMAGE_SOURCES, ORDERS
 from ..core.statistics import Interval
 from ..entropy.estimator import Estimator
@@ -65,9 +64,8 @@ def _two_parts(
 def _part(images: ImageSet, index: Tensor) -> ImageSet:
     at = index.tolist()
     files = images.files and [images.files[i] for i in at]
-    part = ImageSet(
-        lambda i: images[at[i]]["image"], images.labels[index], images.classes, images.name, files
-    )
+    about = (images.labels[index], images.classes, images.name, files)
+    part = ImageSet(lambda i: images[at[i]]["image"], *about, folder=images.folder)
     part.index, part.of = index, len(images)  # positions in the whole set
     return part
 
@@ -282,8 +280,7 @@ def save(
 ) -> Path:  # the folder
     "Keep table and picture."
     rows = {name: {c: i._asdict() for c, i in row.items()} for name, row in self.rows.items()}
-    with atomic_write(Path(folder) / "orders.json") as f:
-        f.write_text(json.dumps({**self.about, "gap closed": rows}, indent=1) + "\n")
+    write_json(Path(folder) / "orders.json", {**self.about, "gap closed": rows})
     self.plot().savefig(Path(folder) / "orders.png", dpi=150, facecolor="white")
     return Path(folder)
 

@@ -150,7 +150,7 @@ def save(
     if len(store) not in (0, len(self)) or len(store) and not torch.equal(store.orders(), self.orders):
         raise ValueError(f"{path} holds other orders; use another folder")
     if not len(store):
-        store.append(self.orders, self.paths)
+        store.append(self.orders, self.paths, self.images.marks())
     return Path(path)
 
 
@@ -193,7 +193,7 @@ def rank(
     size = image_size or _size_for(net, given)
     pictures = load_pictures(images, size, fit, skip_errors=skip_errors)
     grid = _grid_for(pictures, net, patch_size)
-    source = _source_for(order, grid, net, seed, given)
+    source = _source_for(order, grid, net, seed, given).matched_to(pictures)
     parts = torch.arange(len(pictures)).split(batch)
     orders = []
     for index in tqdm(parts, desc=f"ordering by {source.name}", disable=not progress):
