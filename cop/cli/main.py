@@ -88,6 +88,12 @@ def _as_option(value: Any, kind: Any) -> Any:
     return value
 
 
+def _others(name: str) -> str | None:  # None: no verb has it
+    "Which verbs have an option: a file that another command wrote, such as its args.yaml, sets it."
+    found = [verb for verb, (options, _) in VERBS.items() if name in option_types(options())]
+    return f"it is one of cop {' and cop '.join(found[:2])}" if found else None
+
+
 def config_values(
     path: str | Path,  # of a YAML file: a mapping of options, without groups
     verb: type,  # of `cop.cli.options`
@@ -104,7 +110,7 @@ def config_values(
         if name not in types:
             near = difflib.get_close_matches(str(name), types, 1)
             hint = f"did you mean {near[0]}?" if near else f"the options are {', '.join(types)}"
-            raise ValueError(f"{path} sets {name}, which is no option: {hint}")
+            raise ValueError(f"{path} sets {name}, which is no option here: {_others(name) or hint}")
     try:
         options_of(verb, **values)
     except ValueError as e:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['OptionalInt', 'OptionalFloat', 'OptionalText', 'PictureOptions', 'ImageOptions', 'ModelOptions', 'TrainingOptions',
-           'training_group', 'TokenOptions', 'PublicOptions', 'flat_options', 'options_of', 'option_types', 'type_name']
+           'training_group', 'TokenOptions', 'PublicOptions', 'flat_options', 'options_of', 'option_types']
 
 # %% ../../nbs/6_appendix/71_cli_options.ipynb #a7d90c12
 import typing
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from ..core.config import TRAININGS, TrainingConfig, fits_type
+from ..core.config import TRAININGS, TrainingConfig, fits_type, type_name
 
 # %% ../../nbs/6_appendix/71_cli_options.ipynb #c388ed97
 OptionalInt = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")]
@@ -153,12 +153,3 @@ def option_types(
         value = getattr(options, f.name)
         found |= option_types(value) if is_dataclass(value) else {f.name: hints[f.name]}
     return found
-
-
-def type_name(
-    kind: Any,  # of `option_types`
-) -> str:
-    "What to call a type in a message."
-    if typing.get_origin(kind) is Literal:
-        return " or ".join(map(repr, typing.get_args(kind)))
-    return kind.__name__ if isinstance(kind, type) else str(kind)

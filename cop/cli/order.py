@@ -39,6 +39,7 @@ from ..orders.source import OrderSource
 from ..orders.store import OrderStore
 from ..report.plots import contact_sheet
 from ..report.rank import RankedImages, short_name
+from ..report.results import save_figure
 
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #c0f82851
 _COMAE_FIELDS = (
@@ -161,7 +162,7 @@ def _write_sheet(path: Path, images: ImageSet, store: OrderStore, index: Tensor)
     if images.files:
         names = [short_name("/".join(Path(images.files[i]).parts[-2:])) for i in index.tolist()]
     figure = contact_sheet(images.images(index)[0], store.orders(index), store.grid, captions=names)
-    figure.savefig(path, dpi=150, facecolor="white")
+    save_figure(path, figure)
 
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #b53950a3
 def _default_ranker(source: str) -> str:
@@ -290,9 +291,8 @@ def _changes(sizes: list[tuple[int, int]], image_size: int, fit: str) -> str:
 
 def _what_next(o: Order) -> str:
     "What to look at, and what to run next."
-    sheet = (
-        f"look at {o.out}/contact_sheet.png (up to {o.sheet} images; --sheet for more); " if o.sheet else ""
-    )
+    number = "1 image" if o.sheet == 1 else f"up to {o.sheet} images"
+    sheet = f"look at {o.out}/contact_sheet.png ({number}; --sheet for more); " if o.sheet else ""
     skip = o.images.skip_errors
     return f"{sheet}next: {command_line('show', o.images.source, orders=o.out, keep=0.22, skip_errors=skip)}"
 

@@ -37,6 +37,7 @@ from ..orders.store import OrderStore, load_orders
 from ..orders.training_free import random_order
 from .curves import plot_gaps
 from .rank import _needs_ranker, rank
+from .results import save_figure
 
 # %% ../../nbs/6_appendix/70_evaluate.ipynb #2d64f1b7
 _TOO_FEW = "give at least 32 and 8, about 60 in a folder, better some hundreds, or estimators= of your own"
@@ -281,7 +282,7 @@ def save(
     "Keep table and picture."
     rows = {name: {c: i._asdict() for c, i in row.items()} for name, row in self.rows.items()}
     write_json(Path(folder) / "orders.json", {**self.about, "gap closed": rows})
-    self.plot().savefig(Path(folder) / "orders.png", dpi=150, facecolor="white")
+    save_figure(Path(folder) / "orders.png", self.plot())
     return Path(folder)
 
 # %% ../../nbs/6_appendix/70_evaluate.ipynb #3f0d86c7
