@@ -111,8 +111,7 @@ def embed_patches(
             f"images are of {grid[0]} × {grid[1]} patches, the model is of {vit.grid[0]} × {vit.grid[1]}: "
             "resize them"
         )
-    embedded = model._pos_embed(model.patch_embed(vit.normalise(images)))
-    return model.norm_pre(model.patch_drop(embedded))
+    return model.norm_pre(model._pos_embed(model.patch_embed(vit.normalise(images))))
 
 # %% ../../nbs/4_classification/35_dynamicvit.ipynb #f5d164d5
 class _Teacher:
@@ -157,10 +156,6 @@ class DynamicViT(Pretrained):
         self.stages = _stages_of(stages, len(self.vit.model.blocks))
         self.predictors = nn.ModuleList(TokenPredictor(self.vit.model.embed_dim) for _ in self.stages)
         self.weights = {"ratio": ratio_weight, "distilled": distil_weight, "features": token_weight}
-        self.grid = self.vit.grid
-        self.patch_size = self.vit.patch_size
-        self.channels = self.vit.channels
-        self.classes = self.vit.classes
         self._teacher = None
         named = self.vit._hub_mixin_config
         self._hub_mixin_config = named and {
@@ -174,8 +169,28 @@ class DynamicViT(Pretrained):
 
 # %% ../../nbs/4_classification/35_dynamicvit.ipynb #f7a00661
 @patch(as_prop=True)
-def n_tokens(self: DynamicViT) -> int:
-    return self.grid[0] * self.grid[1]
+def grid(self: DynamicViT) -> tuple[int, int]:  # rows, columns
+    return self.vit.grid
+
+
+@patch(as_prop=True)
+def n_tokens(self: DynamicViT) -> int:  # N
+    return self.vit.n_tokens
+
+
+@patch(as_prop=True)
+def patch_size(self: DynamicViT) -> int:  # pixels, both sides
+    return self.vit.patch_size
+
+
+@patch(as_prop=True)
+def channels(self: DynamicViT) -> int:  # C
+    return self.vit.channels
+
+
+@patch(as_prop=True)
+def classes(self: DynamicViT) -> int:
+    return self.vit.classes
 
 
 @patch(as_prop=True)
@@ -214,7 +229,7 @@ def from_vit(
 
     Raises ValueError if the full model was not made by name.
     """
-    named = vit._hub_mixin_config
+    named = vit.recipe()
     if named is None:
         raise ValueError(
             "a model that was handed over cannot be made again; make it with SparseViT(timm's name, "
@@ -237,7 +252,17 @@ def save_pretrained(
             "a model that was handed over cannot be saved by name; make it with DynamicViT(timm's name, "
             "arguments)"
         )
+    self._hub_mixin_config |= {"arguments": self.vit.recipe()["arguments"]}
     return super(DynamicViT, self).save_pretrained(path, **how)
+
+
+@patch(cls_method=True)
+def check_loaded(
+    cls: DynamicViT,
+    config: dict,  # of a file
+) -> None:
+    "Raise ValueError if a file chooses more than timm's name and the sizes of an architecture."
+    SparseViT.check_loaded(config)
 
 # %% ../../nbs/4_classification/35_dynamicvit.ipynb #3e612537
 @patch

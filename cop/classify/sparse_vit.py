@@ -6,19 +6,24 @@
 __all__ = ['kept_tokens', 'keep_count', 'SparseViT']
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #7b9ccc52
+import math
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import timm
 import torch
+import torch.nn.functional as F
 from fastcore.basics import patch
 from timm.layers import PatchEmbed
 from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from ..core.hub import Pretrained
+from ..core.hub import Pretrained, read_shapes, weight_differences
 from ..images.tokenizers import patch_grid
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #fcda8c66
@@ -62,23 +67,140 @@ def keep_count(
     )
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #7a338069
+def _check_kind(model: nn.Module) -> None:
+    "Raise ValueError unless a timm model computes its features as `SparseViT` does."
+    kind, known = type(model), (VisionTransformer, Eva)
+    if not isinstance(model, known):
+        raise ValueError(
+            f"a {kind.__name__} has no place where patches can be chosen: use one of timm's "
+            "VisionTransformer or Eva models (ViT, DeiT, DINOv2, CLIP, SigLIP, FlexiViT, EVA-02, DINOv3)"
+        )
+    for step in ("forward", "forward_features"):
+        if getattr(kind, step) not in [getattr(k, step) for k in known]:
+            raise ValueError(f"a {kind.__name__} has a {step} of its own, so patches cannot be chosen in it")
+    if getattr(model.patch_drop, "prob", 0):
+        raise ValueError(
+            "the model drops random patches in training (patch_drop_rate), and an order says which are "
+            "dropped: leave patch_drop_rate out"
+        )
+
+
 def _check_model(model: nn.Module) -> None:
     "Raise ValueError unless patches of a timm model can be selected, and each is embedded by itself."
-    kind = type(model).__name__
-    if not isinstance(model, (VisionTransformer, Eva)):
-        raise ValueError(
-            f"a {kind} has no place where patches can be chosen: use one of timm's VisionTransformer or Eva "
-            "models (ViT, DeiT, DINOv2, CLIP, SigLIP, FlexiViT, EVA-02, DINOv3)"
-        )
+    _check_kind(model)
     embed = model.patch_embed
     if not isinstance(embed, PatchEmbed) or embed.proj.kernel_size != embed.proj.stride:
         raise ValueError(
-            f"the patches of this {kind} are made by a {type(embed).__name__} that looks beyond "
-            "each patch, so a patch that was not chosen would be seen through its neighbours: use a model "
-            "without a convolutional stem"
+            f"the patches of this {type(model).__name__} are made by a {type(embed).__name__} that looks "
+            "beyond each patch, so a patch that was not chosen would be seen through its neighbours: use a "
+            "model without a convolutional stem"
         )
-    if not getattr(embed, "dynamic_img_pad", False):
-        patch_grid(*embed.img_size, embed.patch_size[0])  # raises ValueError if pixels would be left over
+    height, width = embed.patch_size
+    if height != width:
+        raise ValueError(
+            f"the patches have {height}×{width} pixels; an order is of square patches: give patch_size as "
+            "one number"
+        )
+    patch_grid(*embed.img_size, height)  # raises ValueError if pixels would be left over
+
+# %% ../../nbs/4_classification/29_sparse_vit.ipynb #d5c3a44f
+_FLAGS = """qkv_bias qkv_fused qk_norm scale_attn_norm scale_mlp_norm proj_bias class_token no_embed_class
+    pre_norm final_norm fc_norm pool_include_prefix dynamic_img_size dynamic_img_pad fix_init swiglu_mlp
+    scale_mlp scale_attn_inner attn_only_layer_scale use_abs_pos_emb use_rot_pos_emb rope_rotate_half
+    use_post_norm use_pre_transformer_norm use_post_transformer_norm use_fc_norm""".split()
+_SIDES = {"img_size": 2**15, "patch_size": 2**10, "ref_feat_shape": 2**15}  # a number, or height and width
+_COUNTS = {"in_chans": 2**12, "num_classes": 2**20, "embed_dim": 2**16, "depth": 1000, "num_heads": 2**10}
+_COUNTS |= {"reg_tokens": 2**12, "num_reg_tokens": 2**12, "num_kv_heads": 2**10, "swiglu_align_to": 2**12}
+_COUNTS |= {"attn_pool_num_heads": 2**10}
+_SHARES = """drop_rate pos_drop_rate patch_drop_rate proj_drop_rate attn_drop_rate drop_path_rate""".split()
+_FACTORS = """mlp_ratio init_values attn_pool_mlp_ratio head_init_scale rope_grid_offset rope_temperature
+    rope_shift_coords rope_jitter_coords rope_rescale_coords""".split()
+_LAYERS = "layernorm layernormfp32 rmsnorm rmsnormfp32 simplenorm simplenormfp32".split()
+_CHOICES = {
+    "global_pool": ["", "avg", "avgmax", "max", "token", "map", "prr"],
+    "norm_layer": _LAYERS,
+    "embed_norm_layer": _LAYERS,
+    "act_layer": "gelu gelu_tanh quick_gelu relu relu6 silu swish mish elu".split(),
+    "pos_embed": ["", "none", "learn"],
+    "weight_init": ["", "skip", "reset", "jax", "jax_nlhb", "moco"],
+    "attn_type": ["eva", "rope"],
+    "rope_type": ["cat", "mixed", "dinov3", "mrope"],
+    "rope_grid_indexing": ["ij", "xy"],
+}
+
+# %% ../../nbs/4_classification/29_sparse_vit.ipynb #04bba110
+def _is_number(value: object, kind: type | tuple[type, ...], least: float, most: float) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool) and least <= value <= most
+
+
+def _rule(name: str, value: object) -> str | None:
+    "What an argument of timm must be, if a value is something else; None if it fits."
+    if name in _FLAGS:
+        return None if isinstance(value, bool) else "True or False"
+    if name in _SIDES:
+        sides = value if isinstance(value, (list, tuple)) and len(value) == 2 else [value]
+        fit = all(_is_number(side, int, 1, _SIDES[name]) for side in sides)
+        return None if fit else f"a whole number, 1 … {_SIDES[name]}, or two, height and width"
+    if name in _COUNTS:
+        fit = _is_number(value, int, 0, _COUNTS[name])
+        return None if fit else f"a whole number, 0 … {_COUNTS[name]}"
+    if name in _SHARES:
+        return None if _is_number(value, (int, float), 0, 0.999) else "a number, at least 0 and below 1"
+    if name in _FACTORS:
+        return None if _is_number(value, (int, float), 0, 1e6) else "a number, 0 … 1000000"
+    choices = [repr(choice) for choice in _CHOICES[name]]
+    return None if value in _CHOICES[name] else f"one of {', '.join(choices)}"
+
+
+def _check_pixel_numbers(name: str, value: object) -> None:
+    "Raise ValueError unless a mean or a deviation of pixels is one number a channel, or one for all."
+    least = -1e6 if name == "mean" else 1e-6
+    numbers = isinstance(value, (list, tuple)) and 1 <= len(value) <= _COUNTS["in_chans"]
+    if not numbers or not all(_is_number(v, (int, float), least, 1e6) for v in value):
+        raise ValueError(
+            f"{name} is {str(value)[:40]}; it is a list of numbers, one a channel, or one for all"
+        )
+
+# %% ../../nbs/4_classification/29_sparse_vit.ipynb #aba7f922
+def _check_architecture(arguments: dict) -> None:
+    """Raise ValueError for an argument that is more than a size, a flag or a name of timm's architectures.
+
+    None stands for timm's own value. Classes, functions, paths and addresses are refused."""
+    known = {*_FLAGS, *_SIDES, *_COUNTS, *_SHARES, *_FACTORS, *_CHOICES, "mean", "std"}
+    for name, value in arguments.items():
+        if name not in known:
+            raise ValueError(
+                f"the argument {name} is none of an architecture; SparseViT takes {', '.join(sorted(known))}"
+            )
+        if name in ("mean", "std"):
+            _check_pixel_numbers(name, value)
+        elif value is not None and (rule := _rule(name, value)):
+            raise ValueError(f"the argument {name} is {str(value)[:40]!r}; it must be {rule}")
+
+
+def _weights_arguments(arguments: dict) -> tuple[dict, dict]:
+    """Arguments that say where weights are from, and the others, which are the architecture's.
+
+    Raises ValueError if weights are from a place other than timm's own or a safetensors file."""
+    arguments = dict(arguments)
+    overlay = arguments.pop("pretrained_cfg_overlay", None) or {}
+    pretrained = arguments.pop("pretrained", False)
+    if not isinstance(pretrained, bool) or not isinstance(overlay, dict):
+        raise ValueError("pretrained is True or False, and pretrained_cfg_overlay a dictionary")
+    if unknown := set(overlay) - {"file", "mean", "std"}:
+        raise ValueError(
+            f"pretrained_cfg_overlay has {', '.join(sorted(map(str, unknown)))}; it takes file, mean and std"
+        )
+    file = overlay.get("file")
+    if file is not None and not (Path(file).suffix == ".safetensors" and Path(file).is_file()):
+        raise ValueError(f"{file} is no safetensors file; pickles and addresses are not loaded")
+    arguments |= {name: overlay[name] for name in ("mean", "std") if name in overlay}
+    weights = {"pretrained": True} if pretrained else {}
+    if pretrained and file:
+        head = read_shapes(file).get("head.weight")
+        classes = {} if head is None else {"num_classes": len(head)}  # timm makes a new head for others
+        weights["pretrained_cfg_overlay"] = {"file": str(file), **classes}
+    return weights, arguments
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #ec16ca4e
 def _timm_name(name: str) -> str:
@@ -98,76 +220,83 @@ def _create(name: str, arguments: dict) -> nn.Module:
     "A model of timm. Raises ValueError if timm has no such model, or does not take the arguments."
     if not timm.is_model(name):
         raise ValueError(f"timm has no model {name!r}; timm.list_models('*vit*') names some that it has")
+    weights, architecture = _weights_arguments(arguments)
+    _check_architecture(architecture)
+    given = {k: v for k, v in architecture.items() if k not in ("mean", "std") and v is not None}
     try:
-        return timm.create_model(name, **arguments)
-    except (TypeError, AssertionError, AttributeError) as e:
-        raise ValueError(f"timm cannot make {name} with {arguments}: {e}") from e
+        return timm.create_model(name, **weights, **given)
     except OSError as e:
         raise ValueError(
             f"the weights of {name} could not be fetched ({str(e).splitlines()[0]}); leave pretrained out, "
             "or name a file: pretrained_cfg_overlay={'file': …}"
         ) from e
+    except (MemoryError, NotImplementedError):
+        raise
+    except Exception as e:
+        reason = (str(e) or type(e).__name__).splitlines()[0]
+        raise ValueError(f"timm cannot make {name} with {given}: {reason}") from e
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #ea28c8d9
-class _PatchSelection(nn.Module):
-    "Replaces timm's `patch_drop`: keeps the tokens at `positions` (B, K), or all if `positions` is None."
+def _padded(embed: PatchEmbed, images: Tensor) -> Tensor:
+    "Images with whole patches, as timm pads them (`dynamic_img_pad`)."
+    if not embed.dynamic_img_pad:
+        return images
+    below, right = (-side % p for side, p in zip(images.shape[2:], embed.patch_size))
+    return F.pad(images, (0, right, 0, below))
 
-    def __init__(self, model: nn.Module, gather_pixels: bool):
-        super().__init__()
-        self.prefix = model.num_prefix_tokens
-        self.returns_positions = isinstance(model, Eva)
-        self.positions = None
-        if gather_pixels:
-            model.patch_embed.strict_img_size = False  # the narrow image has another size
-            model.patch_embed.register_forward_pre_hook(self.gather_patches)
-            model.patch_embed.register_forward_hook(self.scatter_embeddings)
 
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor | None]:
-        "(B, prefix + N, D) → (B, prefix + K, D)"
-        positions = self.positions
-        if positions is not None:
-            patches = x[:, self.prefix :]
-            selected = patches.gather(1, positions[:, :, None].expand(-1, -1, x.shape[2]))
-            x = torch.cat([x[:, : self.prefix], selected], 1)
-        return (x, positions) if self.returns_positions else x
-
-# %% ../../nbs/4_classification/29_sparse_vit.ipynb #18658b97
-@patch
-def gather_patches(self: _PatchSelection, embed: nn.Module, inputs: tuple[Tensor]) -> Tensor | None:
-    "Before the embedding: images (B, C, H, W) → selected patches side by side (B, C, p, K·q)."
-    if self.positions is None:
-        return None
-    (images,) = inputs
+def _embed_selected(embed: PatchEmbed, images: Tensor, positions: Tensor) -> Tensor:
+    "Embeddings of the patches at some positions (B, K), and zeros at all others; shaped as timm's."
+    images = _padded(embed, images)
     p, q = embed.patch_size  # height, width in pixels
     h, w = images.shape[2] // p, images.shape[3] // q
-    self.grid = h, w
-    # (B, C, h, p, w, q) → (B, C, p, N, q)
+    # (B, C, h, p, w, q) → (B, C, p, N, q) → the selected patches side by side (B, C, p, K·q)
     patches = images.unflatten(3, (w, q)).unflatten(2, (h, p)).permute(0, 1, 3, 2, 4, 5).flatten(3, 4)
-    index = self.positions[:, None, None, :, None].expand(-1, images.shape[1], p, -1, q)
-    return patches.gather(3, index).flatten(3)
+    index = positions[:, None, None, :, None].expand(-1, images.shape[1], p, -1, q)
+    few = embed.norm(embed.proj(patches.gather(3, index).flatten(3)).flatten(2).mT)  # (B, K, D)
+    index = positions[:, :, None].expand(-1, -1, few.shape[2])
+    every = few.new_zeros(few.shape[0], h * w, few.shape[2]).scatter(1, index, few)
+    return every if embed.flatten else every.unflatten(1, (h, w))
+
+# %% ../../nbs/4_classification/29_sparse_vit.ipynb #18658b97
+def _select(model: nn.Module, embedded: Tensor, positions: Tensor) -> tuple[Tensor, Tensor | None]:
+    "Tokens (B, prefix + K, D) with position embeddings, and rotary angles of the patches if it has some."
+    x, rotary = model._pos_embed(embedded), None
+    if isinstance(model, Eva):
+        x, rotary = x
+    prefix = model.num_prefix_tokens
+    index = positions[:, :, None].expand(-1, -1, x.shape[2])
+    x = torch.cat([x[:, :prefix], x[:, prefix:].gather(1, index)], 1)
+    if rotary is not None and getattr(model, "rope_mixed", False):
+        rotary = rotary[:, :, positions].transpose(1, 2)  # (L, heads, N, d) → (L, B, heads, K, d)
+    elif rotary is not None:
+        rotary = rotary[positions][:, None]  # (N, d) → (B, 1, K, d)
+    return x, rotary
 
 
-@patch
-def scatter_embeddings(
-    self: _PatchSelection, embed: nn.Module, inputs: tuple[Tensor], embeddings: Tensor
-) -> Tensor | None:
-    "After the embedding: (B, K, D) or (B, 1, K, D) → all N positions, zeros where nothing was selected."
-    if self.positions is None:
-        return None
-    few = embeddings.flatten(1, -2)
-    h, w = self.grid
-    index = self.positions[:, :, None].expand(-1, -1, few.shape[2])
-    every = few.new_zeros(len(few), h * w, few.shape[2]).scatter(1, index, few)
-    return every if embeddings.ndim == 3 else every.unflatten(1, (h, w))
+def _run_blocks(model: nn.Module, x: Tensor, rotary: Tensor | None) -> Tensor:
+    "All blocks and the last norm of a timm model, as in its own `forward_features`."
+    x = model.norm_pre(x)
+    mixed = getattr(model, "rope_mixed", False) and rotary is not None
+    for i, block in enumerate(model.blocks):
+        if isinstance(model, Eva):
+            block = partial(block, rope=rotary[i] if mixed else rotary)
+        if model.grad_checkpointing:
+            x = checkpoint(block, x, use_reentrant=False)
+        else:
+            x = block(x)
+    return model.norm(x)
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #afbeca44
-def _pixel_statistics(model: nn.Module, channels: int) -> tuple[Tensor, Tensor]:
-    "Mean and standard deviation (C, 1, 1) of the pixels that a timm model was trained on."
-    mean, std = (torch.tensor(model.pretrained_cfg.get(k) or (0.5,)) for k in ("mean", "std"))
+def _pixel_statistics(model: nn.Module, given: dict) -> tuple[Tensor, Tensor]:
+    "Mean and standard deviation (C, 1, 1) of the pixels that a timm model was trained on, or those given."
+    known, channels = getattr(model, "pretrained_cfg", None) or {}, model.patch_embed.proj.in_channels
+    mean, std = (torch.tensor(given.get(k) or known.get(k) or (0.5,)) for k in ("mean", "std"))
     if len(mean) != channels:
         mean = mean.mean()[None]
+    if len(std) != channels:
         std = std.mean()[None]
-    return mean[:, None, None], std[:, None, None]
+    return mean[:, None, None].float(), std[:, None, None].float()
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #7685c37a
 class SparseViT(Pretrained):
@@ -178,47 +307,103 @@ class SparseViT(Pretrained):
         # timm's name of a model, also as hf-hub:timm/…; or a model, which is used without a copy and cannot
         # be saved, nor trained by `train_vit`
         model: str | nn.Module,
-        # of timm.create_model: img_size, patch_size, in_chans, num_classes, pretrained …
+        # of timm.create_model: img_size, patch_size, in_chans, num_classes and other sizes, flags and names of
+        # layers; mean and std of the pixels; pretrained, pretrained_cfg_overlay={"file": …}, which are not saved
         arguments: dict | None = None,
         # select patches before they are embedded? The same output up to rounding, and a little less work
         gather_pixels: bool = False,
     ):
         super().__init__()
-        arguments = dict(arguments or {})
-        model = _timm_name(model) if isinstance(model, str) else model
-        self.model = _create(model, arguments) if isinstance(model, str) else model
+        name = _timm_name(model) if isinstance(model, str) else None
+        given = _weights_arguments(arguments or {})[1]
+        self.model = _create(name, arguments or {}) if name else model
         _check_model(self.model)
-        self.model.patch_drop = _PatchSelection(self.model, gather_pixels)
-        arguments.pop("pretrained", None)  # the weights are saved
-        named = {"model": model, "arguments": arguments, "gather_pixels": gather_pixels}
-        self._hub_mixin_config = named if isinstance(model, str) else None
-        embed = self.model.patch_embed
-        self.grid = tuple(embed.grid_size)
-        self.patch_size = embed.patch_size[0]
-        self.channels = embed.proj.in_channels
-        self.classes = self.model.num_classes
-        mean, std = _pixel_statistics(self.model, self.channels)
+        self.gather_pixels = gather_pixels
+        named = {"model": name, "arguments": given, "gather_pixels": gather_pixels}
+        self._hub_mixin_config = named if name else None
+        self._made = self._current()
+        mean, std = _pixel_statistics(self.model, given)
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("std", std, persistent=False)
 
-    @property
-    def n_tokens(self) -> int:
-        return self.grid[0] * self.grid[1]
+# %% ../../nbs/4_classification/29_sparse_vit.ipynb #716a31dc
+@patch(as_prop=True)
+def grid(self: SparseViT) -> tuple[int, int]:  # rows, columns
+    return tuple(self.model.patch_embed.grid_size)
+
+
+@patch(as_prop=True)
+def n_tokens(self: SparseViT) -> int:  # N
+    return self.model.patch_embed.num_patches
+
+
+@patch(as_prop=True)
+def patch_size(self: SparseViT) -> int:  # pixels, both sides
+    height, width = self.model.patch_embed.patch_size
+    if height != width:  # set_input_size can do that
+        raise ValueError(f"the patches have {height}×{width} pixels; an order is of square patches")
+    return height
+
+
+@patch(as_prop=True)
+def channels(self: SparseViT) -> int:  # C
+    return self.model.patch_embed.proj.in_channels
+
+
+@patch(as_prop=True)
+def classes(self: SparseViT) -> int:
+    return self.model.num_classes
+
+
+@patch
+def _current(self: SparseViT) -> dict:
+    "Arguments that timm's `set_input_size` and `reset_classifier` change."
+    model = self.model
+    sizes = {"img_size": list(model.patch_embed.img_size), "patch_size": self.patch_size}
+    return {**sizes, "num_classes": model.num_classes, "global_pool": model.global_pool}
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #21f1242d
+@patch
+def recipe(self: SparseViT) -> dict | None:  # fields of `SparseViT`
+    "Name and arguments that make this model again, without weights; None if the model was handed over."
+    if self._hub_mixin_config is None:
+        return None
+    changed = {k: v for k, v in self._current().items() if v != self._made[k]}
+    return {**self._hub_mixin_config, "arguments": {**self._hub_mixin_config["arguments"], **changed}}
+
+
 @patch
 def save_pretrained(
     self: SparseViT,
     path: str | Path,  # folder to write
     **how: Any,  # passed to `Pretrained.save_pretrained`
 ) -> str | None:
-    "As `Pretrained.save_pretrained`. Raises ValueError if the model was not made by name."
-    if self._hub_mixin_config is None:
+    "As `Pretrained.save_pretrained`. Raises ValueError if the model could not be loaded again."
+    recipe = self.recipe()
+    if recipe is None:
         raise ValueError(
             "a model that was handed over cannot be saved by name; make it with SparseViT(timm's name, "
             "arguments)"
         )
+    if self._current() != self._made:
+        with torch.device("meta"):
+            wrong = weight_differences(SparseViT(**recipe), self.state_dict())
+        if wrong:
+            raise ValueError(
+                f"the timm model was changed so that its name and arguments do not make it again: {wrong[0]}"
+            )
+    self._hub_mixin_config, self._made = recipe, self._current()
     return super(SparseViT, self).save_pretrained(path, **how)
+
+
+@patch(cls_method=True)
+def check_loaded(
+    cls: SparseViT,
+    config: dict,  # of a file
+) -> None:
+    "Raise ValueError if a file chooses more than timm's name and the sizes of an architecture."
+    _timm_name(config["model"])
+    _check_architecture(config.get("arguments") or {})
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #6eb5e581
 def _kind(value: object) -> torch.dtype | str:
@@ -247,9 +432,10 @@ def grid_of(
     "The patch grid of images. Raises ValueError if the model does not take them."
     _check_pixels(images, self.channels)
     h, w = images.shape[2:]
+    embed, p = self.model.patch_embed, self.patch_size
     if getattr(self.model, "dynamic_img_size", False):
-        return patch_grid(h, w, self.patch_size)
-    height, width = self.model.patch_embed.img_size
+        return tuple(embed.dynamic_feat_size((h, w))) if embed.dynamic_img_pad else patch_grid(h, w, p)
+    height, width = embed.img_size
     if (h, w) != (height, width):
         raise ValueError(
             f"images are {h}×{w} pixels, the model takes {height}×{width}: resize "
@@ -283,7 +469,7 @@ def _first_positions(
             f"give ({h * w},) or ({images.shape[0]}, {h * w})"
         )
     count = keep_count(h * w, patches, keep)
-    return order[..., :count].expand(images.shape[0], -1)
+    return order[..., :count].long().expand(images.shape[0], -1)
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #1f3f1c1c
 @patch
@@ -301,10 +487,13 @@ def forward(
     """
     if order is None and (patches is not None or keep is not None):
         raise ValueError("patches and keep say how much of an order is looked at; pass an order, too")
-    grid = self.grid_of(images)
-    selection = self.model.patch_drop
-    selection.positions = None if order is None else _first_positions(images, grid, order, patches, keep)
-    try:
-        return self.model(self.normalise(images))
-    finally:
-        selection.positions = None
+    grid, model = self.grid_of(images), self.model
+    x = self.normalise(images)
+    if order is None:
+        return model(x)
+    positions = _first_positions(images, grid, order, patches, keep)
+    if self.gather_pixels:
+        embedded = _embed_selected(model.patch_embed, x, positions)
+    else:
+        embedded = model.patch_embed(x)
+    return model.forward_head(_run_blocks(model, *_select(model, embedded, positions)))
