@@ -197,7 +197,7 @@ def classes(self: DynamicViT) -> int:
 def mean(self: DynamicViT) -> Tensor:
     return self.vit.mean
 
-
+# %% ../../nbs/4_classification/35_dynamicvit.ipynb #e51e5ca9
 @patch(as_prop=True)
 def teacher(self: DynamicViT) -> SparseViT | None:
     return self._teacher and self._teacher.vit
@@ -239,7 +239,7 @@ def from_vit(
     made.vit.load_state_dict(vit.state_dict())
     return made.to(vit.mean.device).set_teacher(vit)
 
-
+# %% ../../nbs/4_classification/35_dynamicvit.ipynb #c08ba540
 @patch
 def save_pretrained(
     self: DynamicViT,

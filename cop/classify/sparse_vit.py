@@ -6,24 +6,27 @@
 __all__ = ['kept_tokens', 'keep_count', 'SparseViT']
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #7b9ccc52
-import math
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import timm
 import torch
 import torch.nn.functional as F
 from fastcore.basics import patch
 from timm.layers import PatchEmbed
 from timm.models.eva import Eva
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ..core.hub import Pretrained, read_shapes, weight_differences
+from cop.classify.timm_models import (
+    check_architecture,
+    check_selectable,
+    create_timm,
+    timm_name,
+    weights_arguments,
+)
+from ..core.hub import Pretrained, weight_differences
 from ..images.tokenizers import patch_grid
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #fcda8c66
@@ -65,176 +68,6 @@ def keep_count(
         f"{name} is {count!r}; pass patches=, a number of patches, 1 … {n_tokens}, or keep=, a share of "
         "them, above 0 and at most 1.0"
     )
-
-# %% ../../nbs/4_classification/29_sparse_vit.ipynb #7a338069
-def _check_kind(model: nn.Module) -> None:
-    "Raise ValueError unless a timm model computes its features as `SparseViT` does."
-    kind, known = type(model), (VisionTransformer, Eva)
-    if not isinstance(model, known):
-        raise ValueError(
-            f"a {kind.__name__} has no place where patches can be chosen: use one of timm's "
-            "VisionTransformer or Eva models (ViT, DeiT, DINOv2, CLIP, SigLIP, FlexiViT, EVA-02, DINOv3)"
-        )
-    for step in ("forward", "forward_features"):
-        if getattr(kind, step) not in [getattr(k, step) for k in known]:
-            raise ValueError(f"a {kind.__name__} has a {step} of its own, so patches cannot be chosen in it")
-    if getattr(model.patch_drop, "prob", 0):
-        raise ValueError(
-            "the model drops random patches in training (patch_drop_rate), and an order says which are "
-            "dropped: leave patch_drop_rate out"
-        )
-
-
-def _check_model(model: nn.Module) -> None:
-    "Raise ValueError unless patches of a timm model can be selected, and each is embedded by itself."
-    _check_kind(model)
-    embed = model.patch_embed
-    if not isinstance(embed, PatchEmbed) or embed.proj.kernel_size != embed.proj.stride:
-        raise ValueError(
-            f"the patches of this {type(model).__name__} are made by a {type(embed).__name__} that looks "
-            "beyond each patch, so a patch that was not chosen would be seen through its neighbours: use a "
-            "model without a convolutional stem"
-        )
-    height, width = embed.patch_size
-    if height != width:
-        raise ValueError(
-            f"the patches have {height}×{width} pixels; an order is of square patches: give patch_size as "
-            "one number"
-        )
-    patch_grid(*embed.img_size, height)  # raises ValueError if pixels would be left over
-
-# %% ../../nbs/4_classification/29_sparse_vit.ipynb #d5c3a44f
-_FLAGS = """qkv_bias qkv_fused qk_norm scale_attn_norm scale_mlp_norm proj_bias class_token no_embed_class
-    pre_norm final_norm fc_norm pool_include_prefix dynamic_img_size dynamic_img_pad fix_init swiglu_mlp
-    scale_mlp scale_attn_inner attn_only_layer_scale use_abs_pos_emb use_rot_pos_emb rope_rotate_half
-    use_post_norm use_pre_transformer_norm use_post_transformer_norm use_fc_norm""".split()
-_SIDES = {"img_size": 2**15, "patch_size": 2**10, "ref_feat_shape": 2**15}  # a number, or height and width
-_COUNTS = {"in_chans": 2**12, "num_classes": 2**20, "embed_dim": 2**16, "depth": 1000, "num_heads": 2**10}
-_COUNTS |= {"reg_tokens": 2**12, "num_reg_tokens": 2**12, "num_kv_heads": 2**10, "swiglu_align_to": 2**12}
-_COUNTS |= {"attn_pool_num_heads": 2**10}
-_SHARES = """drop_rate pos_drop_rate patch_drop_rate proj_drop_rate attn_drop_rate drop_path_rate""".split()
-_FACTORS = """mlp_ratio init_values attn_pool_mlp_ratio head_init_scale rope_grid_offset rope_temperature
-    rope_shift_coords rope_jitter_coords rope_rescale_coords""".split()
-_LAYERS = "layernorm layernormfp32 rmsnorm rmsnormfp32 simplenorm simplenormfp32".split()
-_CHOICES = {
-    "global_pool": ["", "avg", "avgmax", "max", "token", "map", "prr"],
-    "norm_layer": _LAYERS,
-    "embed_norm_layer": _LAYERS,
-    "act_layer": "gelu gelu_tanh quick_gelu relu relu6 silu swish mish elu".split(),
-    "pos_embed": ["", "none", "learn"],
-    "weight_init": ["", "skip", "reset", "jax", "jax_nlhb", "moco"],
-    "attn_type": ["eva", "rope"],
-    "rope_type": ["cat", "mixed", "dinov3", "mrope"],
-    "rope_grid_indexing": ["ij", "xy"],
-}
-
-# %% ../../nbs/4_classification/29_sparse_vit.ipynb #04bba110
-def _is_number(value: object, kind: type | tuple[type, ...], least: float, most: float) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool) and least <= value <= most
-
-
-def _rule(name: str, value: object) -> str | None:
-    "What an argument of timm must be, if a value is something else; None if it fits."
-    if name in _FLAGS:
-        return None if isinstance(value, bool) else "True or False"
-    if name in _SIDES:
-        sides = value if isinstance(value, (list, tuple)) and len(value) == 2 else [value]
-        fit = all(_is_number(side, int, 1, _SIDES[name]) for side in sides)
-        return None if fit else f"a whole number, 1 … {_SIDES[name]}, or two, height and width"
-    if name in _COUNTS:
-        fit = _is_number(value, int, 0, _COUNTS[name])
-        return None if fit else f"a whole number, 0 … {_COUNTS[name]}"
-    if name in _SHARES:
-        return None if _is_number(value, (int, float), 0, 0.999) else "a number, at least 0 and below 1"
-    if name in _FACTORS:
-        return None if _is_number(value, (int, float), 0, 1e6) else "a number, 0 … 1000000"
-    choices = [repr(choice) for choice in _CHOICES[name]]
-    return None if value in _CHOICES[name] else f"one of {', '.join(choices)}"
-
-
-def _check_pixel_numbers(name: str, value: object) -> None:
-    "Raise ValueError unless a mean or a deviation of pixels is one number a channel, or one for all."
-    least = -1e6 if name == "mean" else 1e-6
-    numbers = isinstance(value, (list, tuple)) and 1 <= len(value) <= _COUNTS["in_chans"]
-    if not numbers or not all(_is_number(v, (int, float), least, 1e6) for v in value):
-        raise ValueError(
-            f"{name} is {str(value)[:40]}; it is a list of numbers, one a channel, or one for all"
-        )
-
-# %% ../../nbs/4_classification/29_sparse_vit.ipynb #aba7f922
-def _check_architecture(arguments: dict) -> None:
-    """Raise ValueError for an argument that is more than a size, a flag or a name of timm's architectures.
-
-    None stands for timm's own value. Classes, functions, paths and addresses are refused."""
-    known = {*_FLAGS, *_SIDES, *_COUNTS, *_SHARES, *_FACTORS, *_CHOICES, "mean", "std"}
-    for name, value in arguments.items():
-        if name not in known:
-            raise ValueError(
-                f"the argument {name} is none of an architecture; SparseViT takes {', '.join(sorted(known))}"
-            )
-        if name in ("mean", "std"):
-            _check_pixel_numbers(name, value)
-        elif value is not None and (rule := _rule(name, value)):
-            raise ValueError(f"the argument {name} is {str(value)[:40]!r}; it must be {rule}")
-
-
-def _weights_arguments(arguments: dict) -> tuple[dict, dict]:
-    """Arguments that say where weights are from, and the others, which are the architecture's.
-
-    Raises ValueError if weights are from a place other than timm's own or a safetensors file."""
-    arguments = dict(arguments)
-    overlay = arguments.pop("pretrained_cfg_overlay", None) or {}
-    pretrained = arguments.pop("pretrained", False)
-    if not isinstance(pretrained, bool) or not isinstance(overlay, dict):
-        raise ValueError("pretrained is True or False, and pretrained_cfg_overlay a dictionary")
-    if unknown := set(overlay) - {"file", "mean", "std"}:
-        raise ValueError(
-            f"pretrained_cfg_overlay has {', '.join(sorted(map(str, unknown)))}; it takes file, mean and std"
-        )
-    file = overlay.get("file")
-    if file is not None and not (Path(file).suffix == ".safetensors" and Path(file).is_file()):
-        raise ValueError(f"{file} is no safetensors file; pickles and addresses are not loaded")
-    arguments |= {name: overlay[name] for name in ("mean", "std") if name in overlay}
-    weights = {"pretrained": True} if pretrained else {}
-    if pretrained and file:
-        head = read_shapes(file).get("head.weight")
-        classes = {} if head is None else {"num_classes": len(head)}  # timm makes a new head for others
-        weights["pretrained_cfg_overlay"] = {"file": str(file), **classes}
-    return weights, arguments
-
-# %% ../../nbs/4_classification/29_sparse_vit.ipynb #ec16ca4e
-def _timm_name(name: str) -> str:
-    "A name without timm's place on the hub. Raises ValueError for another place of models."
-    for place in ("hf-hub:timm/", "hf_hub:timm/", "timm/"):
-        name = name.removeprefix(place)
-    if ":" in name or "/" in name:
-        raise ValueError(
-            f"{name} is a place of files, which could make any model: give timm's name of the architecture, "
-            "and its weights with the arguments pretrained=True and pretrained_cfg_overlay={'file': "
-            "'model.safetensors'}"
-        )
-    return name
-
-
-def _create(name: str, arguments: dict) -> nn.Module:
-    "A model of timm. Raises ValueError if timm has no such model, or does not take the arguments."
-    if not timm.is_model(name):
-        raise ValueError(f"timm has no model {name!r}; timm.list_models('*vit*') names some that it has")
-    weights, architecture = _weights_arguments(arguments)
-    _check_architecture(architecture)
-    given = {k: v for k, v in architecture.items() if k not in ("mean", "std") and v is not None}
-    try:
-        return timm.create_model(name, **weights, **given)
-    except OSError as e:
-        raise ValueError(
-            f"the weights of {name} could not be fetched ({str(e).splitlines()[0]}); leave pretrained out, "
-            "or name a file: pretrained_cfg_overlay={'file': …}"
-        ) from e
-    except (MemoryError, NotImplementedError):
-        raise
-    except Exception as e:
-        reason = (str(e) or type(e).__name__).splitlines()[0]
-        raise ValueError(f"timm cannot make {name} with {given}: {reason}") from e
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #ea28c8d9
 def _padded(embed: PatchEmbed, images: Tensor) -> Tensor:
@@ -307,17 +140,17 @@ class SparseViT(Pretrained):
         # timm's name of a model, also as hf-hub:timm/…; or a model, which is used without a copy and cannot
         # be saved, nor trained by `train_vit`
         model: str | nn.Module,
-        # of timm.create_model: img_size, patch_size, in_chans, num_classes and other sizes, flags and names of
-        # layers; mean and std of the pixels; pretrained, pretrained_cfg_overlay={"file": …}, which are not saved
+        # of timm's architecture: img_size, patch_size, in_chans, num_classes and other sizes, flags, names of
+        # layers; mean and std of pixels; pretrained, pretrained_cfg_overlay={"file": …}, which are not saved
         arguments: dict | None = None,
         # select patches before they are embedded? The same output up to rounding, and a little less work
         gather_pixels: bool = False,
     ):
         super().__init__()
-        name = _timm_name(model) if isinstance(model, str) else None
-        given = _weights_arguments(arguments or {})[1]
-        self.model = _create(name, arguments or {}) if name else model
-        _check_model(self.model)
+        name = timm_name(model) if isinstance(model, str) else None
+        given = weights_arguments(arguments or {})[1]
+        self.model = create_timm(name, arguments or {}) if name else model
+        check_selectable(self.model)
         self.gather_pixels = gather_pixels
         named = {"model": name, "arguments": given, "gather_pixels": gather_pixels}
         self._hub_mixin_config = named if name else None
@@ -395,15 +228,15 @@ def save_pretrained(
     self._hub_mixin_config, self._made = recipe, self._current()
     return super(SparseViT, self).save_pretrained(path, **how)
 
-
+# %% ../../nbs/4_classification/29_sparse_vit.ipynb #aefa744f
 @patch(cls_method=True)
 def check_loaded(
     cls: SparseViT,
     config: dict,  # of a file
 ) -> None:
     "Raise ValueError if a file chooses more than timm's name and the sizes of an architecture."
-    _timm_name(config["model"])
-    _check_architecture(config.get("arguments") or {})
+    timm_name(config["model"])
+    check_architecture(config.get("arguments") or {})
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #6eb5e581
 def _kind(value: object) -> torch.dtype | str:

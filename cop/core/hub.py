@@ -9,13 +9,13 @@ import argparse
 import difflib
 import inspect
 import json
-import math
 import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 import torch
+from fastcore.basics import patch
 from huggingface_hub import PyTorchModelHubMixin
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
@@ -152,7 +152,7 @@ def read_shapes(
         raise ValueError(f"{path} is damaged ({e}); fetch or save it again") from e
     return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
 
-
+# %% ../../nbs/6_appendix/54_hub.ipynb #35c68bd0
 def _check_weights(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
     if wrong := weight_differences(model, weights):
         raise ValueError(f"{path} has another configuration ({len(wrong)} differences): {wrong[0]}")
@@ -309,23 +309,24 @@ class Pretrained(nn.Module, PyTorchModelHubMixin):
     ) -> None:
         "Raise ValueError for a field that a file must not choose; a subclass whose fields can says which."
 
-    @classmethod
-    def from_pretrained(
-        cls,
-        # a folder that `save_pretrained` wrote, the name of a shipped model, or hf-hub:owner/model
-        path: str | Path,
-        revision: str | None = None,  # of the hub's repository; this and what follows is for hf-hub: alone
-        *,
-        token: str | bool | None = None,  # of the hub; None: the one that was stored by `hf auth login`
-        cache_dir: str | Path | None = None,  # where downloads are kept; None: the hub's own cache
-        local_files_only: bool = False,  # take the model from the cache, and download nothing?
-        force_download: bool = False,  # download it again, even if the cache has it?
-    ) -> Pretrained:  # in evaluation mode
-        "Load a model. Raises FileNotFoundError or ValueError with one line that says what is wrong."
-        how = {"revision": revision, "token": token, "cache_dir": cache_dir}
-        how |= {"local_files_only": local_files_only, "force_download": force_download}
-        folder = _model_folder(path, cls.__name__.lower(), how)
-        return load_weights(_make(cls, folder), folder / "model.safetensors").eval()
+# %% ../../nbs/6_appendix/54_hub.ipynb #a38582f6
+@patch(cls_method=True)
+def from_pretrained(
+    cls: Pretrained,
+    # a folder that `save_pretrained` wrote, the name of a shipped model, or hf-hub:owner/model
+    path: str | Path,
+    revision: str | None = None,  # of the hub's repository; this and what follows is for hf-hub: alone
+    *,
+    token: str | bool | None = None,  # of the hub; None: the one that was stored by `hf auth login`
+    cache_dir: str | Path | None = None,  # where downloads are kept; None: the hub's own cache
+    local_files_only: bool = False,  # take the model from the cache, and download nothing?
+    force_download: bool = False,  # download it again, even if the cache has it?
+) -> Pretrained:  # in evaluation mode
+    "Load a model. Raises FileNotFoundError or ValueError with one line that says what is wrong."
+    how = {"revision": revision, "token": token, "cache_dir": cache_dir}
+    how |= {"local_files_only": local_files_only, "force_download": force_download}
+    folder = _model_folder(path, cls.__name__.lower(), how)
+    return load_weights(_make(cls, folder), folder / "model.safetensors").eval()
 
 # %% ../../nbs/6_appendix/54_hub.ipynb #f3ead157
 def _load_tensors(path: Path) -> object:

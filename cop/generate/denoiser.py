@@ -50,18 +50,19 @@ class Denoiser:
             threading.Lock()
         )  # threads take turns: a graph reads and writes the same tensors each time
 
-    @classmethod
-    def of(
-        cls,
-        head: DiffusionHead,  # in evaluation mode
-    ) -> "Denoiser":
-        "The Denoiser of a head, kept as long as its weights, limit and sampling_steps stay."
-        state = [(p.data_ptr(), None if p.is_inference() else p._version) for p in head.parameters()]
-        state.append((head.limit, head.sampling_steps))
-        kept = _kept.get(head)
-        if kept is None or kept[0] != state:
-            kept = _kept[head] = state, cls(head)
-        return kept[1]
+# %% ../../nbs/3_generation/21_denoiser.ipynb #6d67d37d
+@patch(cls_method=True)
+def of(
+    cls: Denoiser,
+    head: DiffusionHead,  # in evaluation mode
+) -> Denoiser:
+    "The Denoiser of a head, kept as long as its weights, limit and sampling_steps stay."
+    state = [(p.data_ptr(), None if p.is_inference() else p._version) for p in head.parameters()]
+    state.append((head.limit, head.sampling_steps))
+    kept = _kept.get(head)
+    if kept is None or kept[0] != state:
+        kept = _kept[head] = state, cls(head)
+    return kept[1]
 
 # %% ../../nbs/3_generation/21_denoiser.ipynb #15623a64
 @patch
