@@ -241,17 +241,19 @@ def from_vit(
 
 # %% ../../nbs/4_classification/35_dynamicvit.ipynb #c08ba540
 @patch
+def check_savable(self: DynamicViT) -> None:
+    "Raise ValueError for a model that was handed over, or whose name and arguments do not make it again."
+    self.vit.check_savable()
+
+
+@patch
 def save_pretrained(
     self: DynamicViT,
     path: str | Path,  # folder to write
     **how: Any,  # passed to `Pretrained.save_pretrained`
 ) -> str | None:
-    "As `Pretrained.save_pretrained`. Raises ValueError if the model was not made by name."
-    if self._hub_mixin_config is None:
-        raise ValueError(
-            "a model that was handed over cannot be saved by name; make it with DynamicViT(timm's name, "
-            "arguments)"
-        )
+    "As `Pretrained.save_pretrained`. Raises what `check_savable` raises."
+    self.check_savable()
     self._hub_mixin_config |= {"arguments": self.vit.recipe()["arguments"]}
     return super(DynamicViT, self).save_pretrained(path, **how)
 

@@ -206,26 +206,31 @@ def recipe(self: SparseViT) -> dict | None:  # fields of `SparseViT`
 
 
 @patch
+def check_savable(self: SparseViT) -> None:
+    "Raise ValueError for a model that was handed over, or whose name and arguments do not make it again."
+    recipe = self.recipe()
+    if recipe is None:
+        raise ValueError(
+            "a model that was handed over cannot be saved by name; make it with SparseViT(timm's name, "
+            "arguments), and load its weights into .model"
+        )
+    with torch.device("meta"):
+        wrong = weight_differences(SparseViT(**recipe), self.state_dict())
+    if wrong:
+        raise ValueError(
+            f"the timm model was changed so that its name and arguments do not make it again: {wrong[0]}"
+        )
+
+# %% ../../nbs/4_classification/29_sparse_vit.ipynb #f46047d9
+@patch
 def save_pretrained(
     self: SparseViT,
     path: str | Path,  # folder to write
     **how: Any,  # passed to `Pretrained.save_pretrained`
 ) -> str | None:
-    "As `Pretrained.save_pretrained`. Raises ValueError if the model could not be loaded again."
-    recipe = self.recipe()
-    if recipe is None:
-        raise ValueError(
-            "a model that was handed over cannot be saved by name; make it with SparseViT(timm's name, "
-            "arguments)"
-        )
-    if self._current() != self._made:
-        with torch.device("meta"):
-            wrong = weight_differences(SparseViT(**recipe), self.state_dict())
-        if wrong:
-            raise ValueError(
-                f"the timm model was changed so that its name and arguments do not make it again: {wrong[0]}"
-            )
-    self._hub_mixin_config, self._made = recipe, self._current()
+    "As `Pretrained.save_pretrained`. Raises what `check_savable` raises."
+    self.check_savable()
+    self._hub_mixin_config, self._made = self.recipe(), self._current()
     return super(SparseViT, self).save_pretrained(path, **how)
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #aefa744f
