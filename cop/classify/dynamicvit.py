@@ -111,8 +111,7 @@ def embed_patches(
             f"images are of {grid[0]} × {grid[1]} patches, the model is of {vit.grid[0]} × {vit.grid[1]}: "
             "resize them"
         )
-    embedded = model._pos_embed(model.patch_embed(vit.normalise(images)))
-    return model.norm_pre(model.patch_drop(embedded))
+    return model.norm_pre(model._pos_embed(model.patch_embed(vit.normalise(images))))
 
 # %% ../../nbs/4_classification/35_dynamicvit.ipynb #f5d164d5
 class _Teacher:
@@ -157,10 +156,6 @@ class DynamicViT(Pretrained):
         self.stages = _stages_of(stages, len(self.vit.model.blocks))
         self.predictors = nn.ModuleList(TokenPredictor(self.vit.model.embed_dim) for _ in self.stages)
         self.weights = {"ratio": ratio_weight, "distilled": distil_weight, "features": token_weight}
-        self.grid = self.vit.grid
-        self.patch_size = self.vit.patch_size
-        self.channels = self.vit.channels
-        self.classes = self.vit.classes
         self._teacher = None
         named = self.vit._hub_mixin_config
         self._hub_mixin_config = named and {
@@ -174,15 +169,35 @@ class DynamicViT(Pretrained):
 
 # %% ../../nbs/4_classification/35_dynamicvit.ipynb #f7a00661
 @patch(as_prop=True)
-def n_tokens(self: DynamicViT) -> int:
-    return self.grid[0] * self.grid[1]
+def grid(self: DynamicViT) -> tuple[int, int]:  # rows, columns
+    return self.vit.grid
+
+
+@patch(as_prop=True)
+def n_tokens(self: DynamicViT) -> int:  # N
+    return self.vit.n_tokens
+
+
+@patch(as_prop=True)
+def patch_size(self: DynamicViT) -> int:  # pixels, both sides
+    return self.vit.patch_size
+
+
+@patch(as_prop=True)
+def channels(self: DynamicViT) -> int:  # C
+    return self.vit.channels
+
+
+@patch(as_prop=True)
+def classes(self: DynamicViT) -> int:
+    return self.vit.classes
 
 
 @patch(as_prop=True)
 def mean(self: DynamicViT) -> Tensor:
     return self.vit.mean
 
-
+# %% ../../nbs/4_classification/35_dynamicvit.ipynb #e51e5ca9
 @patch(as_prop=True)
 def teacher(self: DynamicViT) -> SparseViT | None:
     return self._teacher and self._teacher.vit
@@ -214,7 +229,7 @@ def from_vit(
 
     Raises ValueError if the full model was not made by name.
     """
-    named = vit._hub_mixin_config
+    named = vit.recipe()
     if named is None:
         raise ValueError(
             "a model that was handed over cannot be made again; make it with SparseViT(timm's name, "
@@ -224,6 +239,12 @@ def from_vit(
     made.vit.load_state_dict(vit.state_dict())
     return made.to(vit.mean.device).set_teacher(vit)
 
+# %% ../../nbs/4_classification/35_dynamicvit.ipynb #c08ba540
+@patch
+def check_savable(self: DynamicViT) -> None:
+    "Raise ValueError for a model that was handed over, or whose name and arguments do not make it again."
+    self.vit.check_savable()
+
 
 @patch
 def save_pretrained(
@@ -231,13 +252,19 @@ def save_pretrained(
     path: str | Path,  # folder to write
     **how: Any,  # passed to `Pretrained.save_pretrained`
 ) -> str | None:
-    "As `Pretrained.save_pretrained`. Raises ValueError if the model was not made by name."
-    if self._hub_mixin_config is None:
-        raise ValueError(
-            "a model that was handed over cannot be saved by name; make it with DynamicViT(timm's name, "
-            "arguments)"
-        )
+    "As `Pretrained.save_pretrained`. Raises what `check_savable` raises."
+    self.check_savable()
+    self._hub_mixin_config |= {"arguments": self.vit.recipe()["arguments"]}
     return super(DynamicViT, self).save_pretrained(path, **how)
+
+
+@patch(cls_method=True)
+def check_loaded(
+    cls: DynamicViT,
+    config: dict,  # of a file
+) -> None:
+    "Raise ValueError if a file chooses more than timm's name and the sizes of an architecture."
+    SparseViT.check_loaded(config)
 
 # %% ../../nbs/4_classification/35_dynamicvit.ipynb #3e612537
 @patch

@@ -6,9 +6,6 @@
 __all__ = ['attention_order', 'supervised_order', 'coarser']
 
 # %% ../../nbs/4_classification/31_cvit.ipynb #70306cf7
-from collections.abc import Callable
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from timm.layers import resample_abs_pos_embed, resample_patch_embed
@@ -31,15 +28,12 @@ def _check_class_token(model: nn.Module) -> None:
         )
 
 
-def _input_of(module: nn.Module, run: Callable[[], Any]) -> Tensor:
-    "What a module is given while a model runs."
-    seen = []
-    hook = module.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    try:
-        run()
-    finally:
-        hook.remove()
-    return seen[0]
+def _last_attention_input(vit: SparseViT, images: Tensor) -> Tensor:  # (B, prefix + N, D)
+    "What the attention of the last block is given."
+    vit.grid_of(images)  # raises ValueError if the model does not take them
+    model = vit.model
+    x = model.norm_pre(model._pos_embed(model.patch_embed(vit.normalise(images))))
+    return model.blocks[-1].norm1(model.blocks[:-1](x))
 
 # %% ../../nbs/4_classification/31_cvit.ipynb #b5c1bd2e
 @register_order("attention", needs=["model", "images"], model="dense_vit", label="[CLS] attention")
@@ -52,7 +46,7 @@ def attention_order(
     model = vit.model
     _check_class_token(model)
     attn = model.blocks[-1].attn
-    x = _input_of(attn, lambda: vit(images))
+    x = _last_attention_input(vit, images)
     b, n, _ = x.shape
     q, k, _ = attn.qkv(x).view(b, n, 3, attn.num_heads, attn.head_dim).permute(2, 0, 3, 1, 4)
     weight = (attn.q_norm(q[:, :, :1]) * attn.scale @ attn.k_norm(k).mT).softmax(-1)  # (B, heads, 1, n)
@@ -101,7 +95,7 @@ def coarser(
     patch_size: int,  # pixels; must divide the image's sides
 ) -> SparseViT:  # a new model, to be trained on
     "The same model with larger patches. Raises ValueError if they do not fit, or the model has no name."
-    about = vit._hub_mixin_config
+    about = vit.recipe()
     if about is None:
         raise ValueError(
             "a model that was handed over cannot be made again; make it with SparseViT(timm's name, "

@@ -6,19 +6,27 @@
 __all__ = ['kept_tokens', 'keep_count', 'SparseViT']
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #7b9ccc52
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import timm
 import torch
+import torch.nn.functional as F
 from fastcore.basics import patch
 from timm.layers import PatchEmbed
 from timm.models.eva import Eva
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from ..core.hub import Pretrained
+from cop.classify.timm_models import (
+    check_architecture,
+    check_selectable,
+    create_timm,
+    timm_name,
+    weights_arguments,
+)
+from ..core.hub import Pretrained, weight_differences
 from ..images.tokenizers import patch_grid
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #fcda8c66
@@ -61,113 +69,67 @@ def keep_count(
         "them, above 0 and at most 1.0"
     )
 
-# %% ../../nbs/4_classification/29_sparse_vit.ipynb #7a338069
-def _check_model(model: nn.Module) -> None:
-    "Raise ValueError unless patches of a timm model can be selected, and each is embedded by itself."
-    kind = type(model).__name__
-    if not isinstance(model, (VisionTransformer, Eva)):
-        raise ValueError(
-            f"a {kind} has no place where patches can be chosen: use one of timm's VisionTransformer or Eva "
-            "models (ViT, DeiT, DINOv2, CLIP, SigLIP, FlexiViT, EVA-02, DINOv3)"
-        )
-    embed = model.patch_embed
-    if not isinstance(embed, PatchEmbed) or embed.proj.kernel_size != embed.proj.stride:
-        raise ValueError(
-            f"the patches of this {kind} are made by a {type(embed).__name__} that looks beyond "
-            "each patch, so a patch that was not chosen would be seen through its neighbours: use a model "
-            "without a convolutional stem"
-        )
-    if not getattr(embed, "dynamic_img_pad", False):
-        patch_grid(*embed.img_size, embed.patch_size[0])  # raises ValueError if pixels would be left over
-
-# %% ../../nbs/4_classification/29_sparse_vit.ipynb #ec16ca4e
-def _timm_name(name: str) -> str:
-    "A name without timm's place on the hub. Raises ValueError for another place of models."
-    for place in ("hf-hub:timm/", "hf_hub:timm/", "timm/"):
-        name = name.removeprefix(place)
-    if ":" in name or "/" in name:
-        raise ValueError(
-            f"{name} is a place of files, which could make any model: give timm's name of the architecture, "
-            "and its weights with the arguments pretrained=True and pretrained_cfg_overlay={'file': "
-            "'model.safetensors'}"
-        )
-    return name
-
-
-def _create(name: str, arguments: dict) -> nn.Module:
-    "A model of timm. Raises ValueError if timm has no such model, or does not take the arguments."
-    if not timm.is_model(name):
-        raise ValueError(f"timm has no model {name!r}; timm.list_models('*vit*') names some that it has")
-    try:
-        return timm.create_model(name, **arguments)
-    except (TypeError, AssertionError, AttributeError) as e:
-        raise ValueError(f"timm cannot make {name} with {arguments}: {e}") from e
-    except OSError as e:
-        raise ValueError(
-            f"the weights of {name} could not be fetched ({str(e).splitlines()[0]}); leave pretrained out, "
-            "or name a file: pretrained_cfg_overlay={'file': …}"
-        ) from e
-
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #ea28c8d9
-class _PatchSelection(nn.Module):
-    "Replaces timm's `patch_drop`: keeps the tokens at `positions` (B, K), or all if `positions` is None."
+def _padded(embed: PatchEmbed, images: Tensor) -> Tensor:
+    "Images with whole patches, as timm pads them (`dynamic_img_pad`)."
+    if not embed.dynamic_img_pad:
+        return images
+    below, right = (-side % p for side, p in zip(images.shape[2:], embed.patch_size))
+    return F.pad(images, (0, right, 0, below))
 
-    def __init__(self, model: nn.Module, gather_pixels: bool):
-        super().__init__()
-        self.prefix = model.num_prefix_tokens
-        self.returns_positions = isinstance(model, Eva)
-        self.positions = None
-        if gather_pixels:
-            model.patch_embed.strict_img_size = False  # the narrow image has another size
-            model.patch_embed.register_forward_pre_hook(self.gather_patches)
-            model.patch_embed.register_forward_hook(self.scatter_embeddings)
 
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor | None]:
-        "(B, prefix + N, D) → (B, prefix + K, D)"
-        positions = self.positions
-        if positions is not None:
-            patches = x[:, self.prefix :]
-            selected = patches.gather(1, positions[:, :, None].expand(-1, -1, x.shape[2]))
-            x = torch.cat([x[:, : self.prefix], selected], 1)
-        return (x, positions) if self.returns_positions else x
-
-# %% ../../nbs/4_classification/29_sparse_vit.ipynb #18658b97
-@patch
-def gather_patches(self: _PatchSelection, embed: nn.Module, inputs: tuple[Tensor]) -> Tensor | None:
-    "Before the embedding: images (B, C, H, W) → selected patches side by side (B, C, p, K·q)."
-    if self.positions is None:
-        return None
-    (images,) = inputs
+def _embed_selected(embed: PatchEmbed, images: Tensor, positions: Tensor) -> Tensor:
+    "Embeddings of the patches at some positions (B, K), and zeros at all others; shaped as timm's."
+    images = _padded(embed, images)
     p, q = embed.patch_size  # height, width in pixels
     h, w = images.shape[2] // p, images.shape[3] // q
-    self.grid = h, w
-    # (B, C, h, p, w, q) → (B, C, p, N, q)
+    # (B, C, h, p, w, q) → (B, C, p, N, q) → the selected patches side by side (B, C, p, K·q)
     patches = images.unflatten(3, (w, q)).unflatten(2, (h, p)).permute(0, 1, 3, 2, 4, 5).flatten(3, 4)
-    index = self.positions[:, None, None, :, None].expand(-1, images.shape[1], p, -1, q)
-    return patches.gather(3, index).flatten(3)
+    index = positions[:, None, None, :, None].expand(-1, images.shape[1], p, -1, q)
+    few = embed.norm(embed.proj(patches.gather(3, index).flatten(3)).flatten(2).mT)  # (B, K, D)
+    index = positions[:, :, None].expand(-1, -1, few.shape[2])
+    every = few.new_zeros(few.shape[0], h * w, few.shape[2]).scatter(1, index, few)
+    return every if embed.flatten else every.unflatten(1, (h, w))
+
+# %% ../../nbs/4_classification/29_sparse_vit.ipynb #18658b97
+def _select(model: nn.Module, embedded: Tensor, positions: Tensor) -> tuple[Tensor, Tensor | None]:
+    "Tokens (B, prefix + K, D) with position embeddings, and rotary angles of the patches if it has some."
+    x, rotary = model._pos_embed(embedded), None
+    if isinstance(model, Eva):
+        x, rotary = x
+    prefix = model.num_prefix_tokens
+    index = positions[:, :, None].expand(-1, -1, x.shape[2])
+    x = torch.cat([x[:, :prefix], x[:, prefix:].gather(1, index)], 1)
+    if rotary is not None and getattr(model, "rope_mixed", False):
+        rotary = rotary[:, :, positions].transpose(1, 2)  # (L, heads, N, d) → (L, B, heads, K, d)
+    elif rotary is not None:
+        rotary = rotary[positions][:, None]  # (N, d) → (B, 1, K, d)
+    return x, rotary
 
 
-@patch
-def scatter_embeddings(
-    self: _PatchSelection, embed: nn.Module, inputs: tuple[Tensor], embeddings: Tensor
-) -> Tensor | None:
-    "After the embedding: (B, K, D) or (B, 1, K, D) → all N positions, zeros where nothing was selected."
-    if self.positions is None:
-        return None
-    few = embeddings.flatten(1, -2)
-    h, w = self.grid
-    index = self.positions[:, :, None].expand(-1, -1, few.shape[2])
-    every = few.new_zeros(len(few), h * w, few.shape[2]).scatter(1, index, few)
-    return every if embeddings.ndim == 3 else every.unflatten(1, (h, w))
+def _run_blocks(model: nn.Module, x: Tensor, rotary: Tensor | None) -> Tensor:
+    "All blocks and the last norm of a timm model, as in its own `forward_features`."
+    x = model.norm_pre(x)
+    mixed = getattr(model, "rope_mixed", False) and rotary is not None
+    for i, block in enumerate(model.blocks):
+        if isinstance(model, Eva):
+            block = partial(block, rope=rotary[i] if mixed else rotary)
+        if model.grad_checkpointing:
+            x = checkpoint(block, x, use_reentrant=False)
+        else:
+            x = block(x)
+    return model.norm(x)
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #afbeca44
-def _pixel_statistics(model: nn.Module, channels: int) -> tuple[Tensor, Tensor]:
-    "Mean and standard deviation (C, 1, 1) of the pixels that a timm model was trained on."
-    mean, std = (torch.tensor(model.pretrained_cfg.get(k) or (0.5,)) for k in ("mean", "std"))
+def _pixel_statistics(model: nn.Module, given: dict) -> tuple[Tensor, Tensor]:
+    "Mean and standard deviation (C, 1, 1) of the pixels that a timm model was trained on, or those given."
+    known, channels = getattr(model, "pretrained_cfg", None) or {}, model.patch_embed.proj.in_channels
+    mean, std = (torch.tensor(given.get(k) or known.get(k) or (0.5,)) for k in ("mean", "std"))
     if len(mean) != channels:
         mean = mean.mean()[None]
+    if len(std) != channels:
         std = std.mean()[None]
-    return mean[:, None, None], std[:, None, None]
+    return mean[:, None, None].float(), std[:, None, None].float()
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #7685c37a
 class SparseViT(Pretrained):
@@ -178,47 +140,108 @@ class SparseViT(Pretrained):
         # timm's name of a model, also as hf-hub:timm/…; or a model, which is used without a copy and cannot
         # be saved, nor trained by `train_vit`
         model: str | nn.Module,
-        # of timm.create_model: img_size, patch_size, in_chans, num_classes, pretrained …
+        # of timm's architecture: img_size, patch_size, in_chans, num_classes and other sizes, flags, names of
+        # layers; mean and std of pixels; pretrained, pretrained_cfg_overlay={"file": …}, which are not saved
         arguments: dict | None = None,
         # select patches before they are embedded? The same output up to rounding, and a little less work
         gather_pixels: bool = False,
     ):
         super().__init__()
-        arguments = dict(arguments or {})
-        model = _timm_name(model) if isinstance(model, str) else model
-        self.model = _create(model, arguments) if isinstance(model, str) else model
-        _check_model(self.model)
-        self.model.patch_drop = _PatchSelection(self.model, gather_pixels)
-        arguments.pop("pretrained", None)  # the weights are saved
-        named = {"model": model, "arguments": arguments, "gather_pixels": gather_pixels}
-        self._hub_mixin_config = named if isinstance(model, str) else None
-        embed = self.model.patch_embed
-        self.grid = tuple(embed.grid_size)
-        self.patch_size = embed.patch_size[0]
-        self.channels = embed.proj.in_channels
-        self.classes = self.model.num_classes
-        mean, std = _pixel_statistics(self.model, self.channels)
+        name = timm_name(model) if isinstance(model, str) else None
+        given = weights_arguments(arguments or {})[1]
+        self.model = create_timm(name, arguments or {}) if name else model
+        check_selectable(self.model)
+        self.gather_pixels = gather_pixels
+        named = {"model": name, "arguments": given, "gather_pixels": gather_pixels}
+        self._hub_mixin_config = named if name else None
+        self._made = self._current()
+        mean, std = _pixel_statistics(self.model, given)
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("std", std, persistent=False)
 
-    @property
-    def n_tokens(self) -> int:
-        return self.grid[0] * self.grid[1]
+# %% ../../nbs/4_classification/29_sparse_vit.ipynb #716a31dc
+@patch(as_prop=True)
+def grid(self: SparseViT) -> tuple[int, int]:  # rows, columns
+    return tuple(self.model.patch_embed.grid_size)
+
+
+@patch(as_prop=True)
+def n_tokens(self: SparseViT) -> int:  # N
+    return self.model.patch_embed.num_patches
+
+
+@patch(as_prop=True)
+def patch_size(self: SparseViT) -> int:  # pixels, both sides
+    height, width = self.model.patch_embed.patch_size
+    if height != width:  # set_input_size can do that
+        raise ValueError(f"the patches have {height}×{width} pixels; an order is of square patches")
+    return height
+
+
+@patch(as_prop=True)
+def channels(self: SparseViT) -> int:  # C
+    return self.model.patch_embed.proj.in_channels
+
+
+@patch(as_prop=True)
+def classes(self: SparseViT) -> int:
+    return self.model.num_classes
+
+
+@patch
+def _current(self: SparseViT) -> dict:
+    "Arguments that timm's `set_input_size` and `reset_classifier` change."
+    model = self.model
+    sizes = {"img_size": list(model.patch_embed.img_size), "patch_size": self.patch_size}
+    return {**sizes, "num_classes": model.num_classes, "global_pool": model.global_pool}
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #21f1242d
+@patch
+def recipe(self: SparseViT) -> dict | None:  # fields of `SparseViT`
+    "Name and arguments that make this model again, without weights; None if the model was handed over."
+    if self._hub_mixin_config is None:
+        return None
+    changed = {k: v for k, v in self._current().items() if v != self._made[k]}
+    return {**self._hub_mixin_config, "arguments": {**self._hub_mixin_config["arguments"], **changed}}
+
+
+@patch
+def check_savable(self: SparseViT) -> None:
+    "Raise ValueError for a model that was handed over, or whose name and arguments do not make it again."
+    recipe = self.recipe()
+    if recipe is None:
+        raise ValueError(
+            "a model that was handed over cannot be saved by name; make it with SparseViT(timm's name, "
+            "arguments), and load its weights into .model"
+        )
+    with torch.device("meta"):
+        wrong = weight_differences(SparseViT(**recipe), self.state_dict())
+    if wrong:
+        raise ValueError(
+            f"the timm model was changed so that its name and arguments do not make it again: {wrong[0]}"
+        )
+
+# %% ../../nbs/4_classification/29_sparse_vit.ipynb #f46047d9
 @patch
 def save_pretrained(
     self: SparseViT,
     path: str | Path,  # folder to write
     **how: Any,  # passed to `Pretrained.save_pretrained`
 ) -> str | None:
-    "As `Pretrained.save_pretrained`. Raises ValueError if the model was not made by name."
-    if self._hub_mixin_config is None:
-        raise ValueError(
-            "a model that was handed over cannot be saved by name; make it with SparseViT(timm's name, "
-            "arguments)"
-        )
+    "As `Pretrained.save_pretrained`. Raises what `check_savable` raises."
+    self.check_savable()
+    self._hub_mixin_config, self._made = self.recipe(), self._current()
     return super(SparseViT, self).save_pretrained(path, **how)
+
+# %% ../../nbs/4_classification/29_sparse_vit.ipynb #aefa744f
+@patch(cls_method=True)
+def check_loaded(
+    cls: SparseViT,
+    config: dict,  # of a file
+) -> None:
+    "Raise ValueError if a file chooses more than timm's name and the sizes of an architecture."
+    timm_name(config["model"])
+    check_architecture(config.get("arguments") or {})
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #6eb5e581
 def _kind(value: object) -> torch.dtype | str:
@@ -247,9 +270,10 @@ def grid_of(
     "The patch grid of images. Raises ValueError if the model does not take them."
     _check_pixels(images, self.channels)
     h, w = images.shape[2:]
+    embed, p = self.model.patch_embed, self.patch_size
     if getattr(self.model, "dynamic_img_size", False):
-        return patch_grid(h, w, self.patch_size)
-    height, width = self.model.patch_embed.img_size
+        return tuple(embed.dynamic_feat_size((h, w))) if embed.dynamic_img_pad else patch_grid(h, w, p)
+    height, width = embed.img_size
     if (h, w) != (height, width):
         raise ValueError(
             f"images are {h}×{w} pixels, the model takes {height}×{width}: resize "
@@ -283,7 +307,7 @@ def _first_positions(
             f"give ({h * w},) or ({images.shape[0]}, {h * w})"
         )
     count = keep_count(h * w, patches, keep)
-    return order[..., :count].expand(images.shape[0], -1)
+    return order[..., :count].long().expand(images.shape[0], -1)
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #1f3f1c1c
 @patch
@@ -301,10 +325,13 @@ def forward(
     """
     if order is None and (patches is not None or keep is not None):
         raise ValueError("patches and keep say how much of an order is looked at; pass an order, too")
-    grid = self.grid_of(images)
-    selection = self.model.patch_drop
-    selection.positions = None if order is None else _first_positions(images, grid, order, patches, keep)
-    try:
-        return self.model(self.normalise(images))
-    finally:
-        selection.positions = None
+    grid, model = self.grid_of(images), self.model
+    x = self.normalise(images)
+    if order is None:
+        return model(x)
+    positions = _first_positions(images, grid, order, patches, keep)
+    if self.gather_pixels:
+        embedded = _embed_selected(model.patch_embed, x, positions)
+    else:
+        embedded = model.patch_embed(x)
+    return model.forward_head(_run_blocks(model, *_select(model, embedded, positions)))

@@ -177,6 +177,8 @@ def _check_savable(model: nn.Module) -> None:
             "a timm model that was handed over could be trained, but not saved: make it with "
             "SparseViT(timm's name, arguments), and load its weights into .model"
         )
+    if hasattr(model, "check_savable"):
+        model.check_savable()
 
 
 @torch.no_grad()

@@ -14,8 +14,8 @@ from torch import Tensor
 
 # %% ../../nbs/6_appendix/51_checks.ipynb #93d4fcfd
 def values_known() -> bool:
-    "Can a check look at the values of tensors? Not while a model is exported."
-    return not torch.compiler.is_exporting()
+    "Can a check look at the values of tensors? Not while a model is exported or compiled."
+    return not torch.compiler.is_compiling()
 
 # %% ../../nbs/6_appendix/51_checks.ipynb #d20106e3
 def check_counts(

@@ -10,21 +10,24 @@ import difflib
 import inspect
 import json
 import pickle
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 import torch
+from fastcore.basics import patch
 from huggingface_hub import PyTorchModelHubMixin
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from .config import fits_type
 from .files import atomic_write, data_path
 
 # %% auto #0
-__all__ = ['read_config', 'device_or_gpu', 'weight_differences', 'load_weights', 'shipped_path', 'shipped_models', 'Pretrained',
-           'load_public_weights']
+__all__ = ['LARGEST_FIELD', 'SPARE_NUMBERS', 'read_config', 'device_or_gpu', 'weight_differences', 'read_shapes', 'load_weights',
+           'shipped_path', 'shipped_models', 'Pretrained', 'load_public_weights']
 
 # %% ../../nbs/6_appendix/54_hub.ipynb #5db0cf86
 def read_config(
@@ -50,8 +53,20 @@ def read_config(
     return config
 
 # %% ../../nbs/6_appendix/54_hub.ipynb #52ab0001
+LARGEST_FIELD = 2**31 - 1  # of the whole numbers of a configuration
+
+
+def _numbers_in(value: object) -> list[int]:
+    "The whole numbers of a field, at any depth."
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return [number for part in value for number in _numbers_in(part)]
+    return [value] if isinstance(value, int) else []
+
+
 def _check_types(cls: type, config: dict, folder: Path) -> None:
-    "Raise ValueError for the first field of another type than the constructor states."
+    "Raise ValueError for the first field of another type than the constructor states, or too large a number."
     stated = get_type_hints(cls.__init__)
     for name, value in config.items():
         if name in stated and not fits_type(value, stated[name]):
@@ -59,6 +74,11 @@ def _check_types(cls: type, config: dict, folder: Path) -> None:
             raise ValueError(
                 f"{folder / 'config.json'} sets {name} to {str(value)[:40]!r}, which is no {kind}; "
                 "save the model again"
+            )
+        if any(abs(number) > LARGEST_FIELD for number in _numbers_in(value)):
+            raise ValueError(
+                f"{folder / 'config.json'} sets {name} to {str(value)[:40]}; numbers are at most "
+                f"{LARGEST_FIELD}: save the model again"
             )
 
 # %% ../../nbs/6_appendix/54_hub.ipynb #a67d0c5f
@@ -112,13 +132,12 @@ def weight_differences(
     return missing + unknown + reshaped
 
 # %% ../../nbs/6_appendix/54_hub.ipynb #cbe51371
-def load_weights(
-    model: nn.Module,  # the module to fill
+def read_shapes(
     path: str | Path,  # a safetensors file
-) -> nn.Module:  # the same module
-    """Load weights strictly.
+) -> dict[str, Tensor]:  # name → a tensor of that shape on the meta device, without numbers
+    """The header of a file of weights; no weight is read.
 
-    Raises FileNotFoundError, or ValueError if the file differs, is damaged or is a pickle."""
+    Raises FileNotFoundError, or ValueError if the file is damaged or is a pickle."""
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"there are no weights at {path}")
@@ -127,12 +146,30 @@ def load_weights(
             f"{path} is not a safetensors file; pickles are not loaded, since they could run any code"
         )
     try:
+        with safe_open(path, "pt") as f:
+            shapes = {name: f.get_slice(name).get_shape() for name in f.keys()}
+    except (SafetensorError, OSError, ValueError) as e:
+        raise ValueError(f"{path} is damaged ({e}); fetch or save it again") from e
+    return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+
+# %% ../../nbs/6_appendix/54_hub.ipynb #35c68bd0
+def _check_weights(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
+    if wrong := weight_differences(model, weights):
+        raise ValueError(f"{path} has another configuration ({len(wrong)} differences): {wrong[0]}")
+
+
+def load_weights(
+    model: nn.Module,  # the module to fill
+    path: str | Path,  # a safetensors file
+) -> nn.Module:  # the same module
+    """Load weights strictly; names and shapes are compared before a weight is read.
+
+    Raises FileNotFoundError, or ValueError if the file differs, is damaged or is a pickle."""
+    _check_weights(model, read_shapes(path), Path(path))
+    try:
         weights = load_file(path)
     except (SafetensorError, OSError, ValueError) as e:
         raise ValueError(f"{path} is damaged ({e}); fetch or save it again") from e
-    wrong = weight_differences(model, weights)
-    if wrong:
-        raise ValueError(f"{path} has another configuration ({len(wrong)} differences): {wrong[0]}")
     model.load_state_dict(weights)
     return model
 
@@ -196,12 +233,49 @@ def _first_line(e: Exception) -> str:
     return (str(e) or type(e).__name__).splitlines()[0]
 
 
-def _make(cls: type, folder: Path) -> nn.Module:
-    "A model as its config.json says, with new weights. Raises ValueError if it says nothing possible."
+class _Rehearsal(TorchDispatchMode):
+    "Ends a construction whose tensors are too many, or too large, for the weights of a file."
+
+    def __init__(self, weights: dict[str, Tensor]):
+        super().__init__()
+        self.calls = 20_000 + 200 * len(weights)
+        self.numbers = max(SPARE_NUMBERS, 4 * sum(w.numel() for w in weights.values()))
+
+    def __torch_dispatch__(
+        self, func: Callable, types: Sequence, args: Sequence = (), kwargs: dict | None = None
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        self.calls -= 1
+        if self.calls < 0 or isinstance(made, Tensor) and made.numel() > self.numbers:
+            raise MemoryError("it describes a larger model than its weights")
+        return made
+
+# %% ../../nbs/6_appendix/54_hub.ipynb #b3295f9e
+SPARE_NUMBERS = 2**28  # that a constructor may compute beside the weights: 1 GiB
+
+
+def _loaded_config(cls: type, folder: Path) -> dict:
+    "The constructor's arguments in a file. Raises ValueError for one that a file must not choose."
     config = _check_config(cls, read_config(folder), folder)
     try:
+        cls.check_loaded(config)
+    except ValueError as e:
+        raise ValueError(f"{folder / 'config.json'}: {e}") from e
+    return config
+
+
+def _make(cls: type, folder: Path) -> nn.Module:
+    "A model as its config.json says, with new weights. Raises ValueError if it says nothing possible."
+    config, path = _loaded_config(cls, folder), folder / "model.safetensors"
+    weights = read_shapes(path)
+    try:
+        with torch.device("meta"), _Rehearsal(weights) as rehearsal:
+            plan = cls(**config)
+        _check_weights(plan, weights, path)
+        if sum(b.numel() for b in plan.buffers()) > rehearsal.numbers:
+            raise MemoryError("its tables are too large")
         return cls(**config)
-    except (TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError) as e:
+    except (TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, MemoryError) as e:
         raise ValueError(
             f"{folder / 'config.json'} makes no {cls.__name__} ({_first_line(e)}); save the model again"
         ) from e
@@ -229,22 +303,30 @@ class Pretrained(nn.Module, PyTorchModelHubMixin):
             return self.push_to_hub(push.pop("repo_id", path.name), **push)
 
     @classmethod
-    def from_pretrained(
+    def check_loaded(
         cls,
-        # a folder that `save_pretrained` wrote, the name of a shipped model, or hf-hub:owner/model
-        path: str | Path,
-        revision: str | None = None,  # of the hub's repository; this and what follows is for hf-hub: alone
-        *,
-        token: str | bool | None = None,  # of the hub; None: the one that was stored by `hf auth login`
-        cache_dir: str | Path | None = None,  # where downloads are kept; None: the hub's own cache
-        local_files_only: bool = False,  # take the model from the cache, and download nothing?
-        force_download: bool = False,  # download it again, even if the cache has it?
-    ) -> Pretrained:  # in evaluation mode
-        "Load a model. Raises FileNotFoundError or ValueError with one line that says what is wrong."
-        how = {"revision": revision, "token": token, "cache_dir": cache_dir}
-        how |= {"local_files_only": local_files_only, "force_download": force_download}
-        folder = _model_folder(path, cls.__name__.lower(), how)
-        return load_weights(_make(cls, folder), folder / "model.safetensors").eval()
+        config: dict,  # of a file: known fields of the stated types
+    ) -> None:
+        "Raise ValueError for a field that a file must not choose; a subclass whose fields can says which."
+
+# %% ../../nbs/6_appendix/54_hub.ipynb #a38582f6
+@patch(cls_method=True)
+def from_pretrained(
+    cls: Pretrained,
+    # a folder that `save_pretrained` wrote, the name of a shipped model, or hf-hub:owner/model
+    path: str | Path,
+    revision: str | None = None,  # of the hub's repository; this and what follows is for hf-hub: alone
+    *,
+    token: str | bool | None = None,  # of the hub; None: the one that was stored by `hf auth login`
+    cache_dir: str | Path | None = None,  # where downloads are kept; None: the hub's own cache
+    local_files_only: bool = False,  # take the model from the cache, and download nothing?
+    force_download: bool = False,  # download it again, even if the cache has it?
+) -> Pretrained:  # in evaluation mode
+    "Load a model. Raises FileNotFoundError or ValueError with one line that says what is wrong."
+    how = {"revision": revision, "token": token, "cache_dir": cache_dir}
+    how |= {"local_files_only": local_files_only, "force_download": force_download}
+    folder = _model_folder(path, cls.__name__.lower(), how)
+    return load_weights(_make(cls, folder), folder / "model.safetensors").eval()
 
 # %% ../../nbs/6_appendix/54_hub.ipynb #f3ead157
 def _load_tensors(path: Path) -> object:

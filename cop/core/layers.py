@@ -81,7 +81,9 @@ def attend(
     "Self-attention of the first Q tokens to all tokens, with rotated queries and keys."
     split = lambda t: t.unflatten(-1, (self.heads, -1))  # (S, L, W) → (S, L, heads, channels)
     key, value = self.key_value(h).chunk(2, dim=-1)
-    query = rotate(split(self.query(queries)), turn[:, : queries.shape[1]])
+    # a slice of all complex numbers has no counterpart in ONNX
+    first = turn if queries.shape[1] == turn.shape[1] else turn[:, : queries.shape[1]]
+    query = rotate(split(self.query(queries)), first)
     heads_first = (t.transpose(1, 2) for t in (query, rotate(split(key), turn), split(value)))
     return F.scaled_dot_product_attention(*heads_first).transpose(1, 2).flatten(2)
 

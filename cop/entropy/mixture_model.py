@@ -48,12 +48,14 @@ class MixtureTokens(ClosedForm):
         means: Tensor,  # (K, N·D), token by token
         covariances: Tensor,  # (K, N·D, N·D), symmetric and positive definite
         n_tokens: int,  # N
-        draws: int = 32,  # quasi-random points for the entropy of one token, ≥ 1
+        draws: int = 32,  # quasi-random points for the entropy of one token, 1 … 65536
         seed: int = 0,  # of these points
     ):
         _check_mixture(weights, means, covariances, n_tokens)
-        if draws < 1:
-            raise ValueError(f"draws is {draws}; the entropy of a token needs at least 1 point")
+        if not 1 <= draws <= 2**16:  # a file can choose it
+            raise ValueError(
+                f"draws is {draws}; the entropy of a token needs at least 1 point, at most 65536"
+            )
         weights = weights.double()
         total = weights.sum()
         # weights that were normalised before stay as they are, to the bit

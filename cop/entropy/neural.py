@@ -87,6 +87,8 @@ def _check_sizes(components: int, width: int, depth: int, readers: int, draws: i
             f"components {components}, width {width}, depth {depth}, readers {readers} and draws "
             f"{draws} must all be at least 1"
         )
+    if draws > 2**16:  # a file can choose it
+        raise ValueError(f"draws is {draws}; it is at most 65536")
     if not 0 < noise < math.inf:
         raise ValueError(
             f"noise is {noise}; it must be finite and above 0, since tokens without noise need not have "

@@ -7,6 +7,7 @@ __all__ = ['Denoiser']
 
 # %% ../../nbs/3_generation/21_denoiser.ipynb #6f205eb8
 import math
+import threading
 from collections.abc import Callable, Iterator
 from weakref import WeakKeyDictionary
 
@@ -45,18 +46,23 @@ class Denoiser:
         self.graphs = {} if graphs and self.time.is_cuda else None
         # no two graphs run at once, so they share their memory
         self.pool = torch.cuda.graph_pool_handle() if self.graphs is not None else None
+        self.lock = (
+            threading.Lock()
+        )  # threads take turns: a graph reads and writes the same tensors each time
 
-    @classmethod
-    def of(
-        cls,
-        head: DiffusionHead,  # in evaluation mode
-    ) -> "Denoiser":
-        "The Denoiser of a head, kept as long as its weights, limit and sampling_steps stay."
-        state = [(p.data_ptr(), None if p.is_inference() else p._version) for p in head.parameters()]
-        state.append((head.limit, head.sampling_steps))
-        if _kept.get(head, (None,))[0] != state:
-            _kept[head] = state, cls(head)
-        return _kept[head][1]
+# %% ../../nbs/3_generation/21_denoiser.ipynb #6d67d37d
+@patch(cls_method=True)
+def of(
+    cls: Denoiser,
+    head: DiffusionHead,  # in evaluation mode
+) -> Denoiser:
+    "The Denoiser of a head, kept as long as its weights, limit and sampling_steps stay."
+    state = [(p.data_ptr(), None if p.is_inference() else p._version) for p in head.parameters()]
+    state.append((head.limit, head.sampling_steps))
+    kept = _kept.get(head)
+    if kept is None or kept[0] != state:
+        kept = _kept[head] = state, cls(head)
+    return kept[1]
 
 # %% ../../nbs/3_generation/21_denoiser.ipynb #15623a64
 @patch
@@ -76,7 +82,10 @@ def __call__(
     z = torch.stack([z] if unconditional is None else [z, unconditional])
     number = lambda value: torch.tensor(float(value), device=z.device, dtype=noise.dtype)
     inputs = (z, noise, number(temperature), number(scale))
-    return self._loop(*inputs) if self.graphs is None else self._replay(*inputs)
+    if self.graphs is None:
+        return self._loop(*inputs)
+    with self.lock:
+        return self._replay(*inputs)
 
 # %% ../../nbs/3_generation/21_denoiser.ipynb #5a6f47be
 @patch

@@ -101,9 +101,9 @@ def target_sequences(
     n_tokens: int,  # N
 ) -> Tensor:  # (N, N) patch numbers: row n is n itself, then all the others in raster sequence
     "The sequence that a network sees for each target."
-    number = torch.arange(n_tokens).expand(n_tokens, -1)
-    others = number[~torch.eye(n_tokens, dtype=torch.bool)].view(n_tokens, n_tokens - 1)
-    return torch.cat([number[0, :, None], others], dim=1)
+    target = torch.arange(n_tokens)[:, None]
+    others = torch.arange(n_tokens - 1).expand(n_tokens, -1)
+    return torch.cat([target, others + (others >= target)], dim=1)
 
 # %% ../../nbs/2_paper/09_comae.ipynb #5eead3a7
 class SelectionEncoder(TargetTransformer):

@@ -151,7 +151,7 @@ def _rotation(self: Ranker, table: Tensor, grid: tuple[int, int]) -> Tensor:
     # (2, N, 1, channels // 2) of its own grid → (1, N, 1, channels // 2) complex of this one
     if grid != self.grid:
         table = _rotary_table(grid, 2 * table.shape[-1]).to(table.device)
-    return torch.complex(*table.float())[None]
+    return torch.complex(*table.float()[:, None])
 
 # %% ../../nbs/5_beyond/43_ranker.ipynb #b561d6c7
 @patch
