@@ -46,6 +46,9 @@ class ImageOptions(PictureOptions):
     root: OptionalText = None  # folder of torchvision's sets (default: data/cache of the checkout)
     download: bool = False  # fetch a missing torchvision set
     grey: bool = False  # files: read them as grey images, of one channel
+    # .json or .yaml file: an object from the source's classes to a model's (names or numbers), where they
+    # are not called the same
+    classes: OptionalText = None
 
 # %% ../../nbs/6_appendix/71_cli_options.ipynb #90f4ab27
 @dataclass

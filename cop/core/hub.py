@@ -196,11 +196,29 @@ def _first_line(e: Exception) -> str:
     return (str(e) or type(e).__name__).splitlines()[0]
 
 
+def _config_of(model: Pretrained) -> dict:
+    names = {"class_names": list(model.class_names)} if model.class_names else {}
+    return {"class": type(model).__name__, **(model._hub_mixin_config or {}), **names}
+
+
+def _pop_class_names(config: dict, folder: Path) -> list[str] | None:
+    names = config.pop("class_names", None)
+    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise ValueError(
+            f"{folder / 'config.json'} sets class_names to no list of names; save the model again"
+        )
+    return names
+
+
 def _make(cls: type, folder: Path) -> nn.Module:
     "A model as its config.json says, with new weights. Raises ValueError if it says nothing possible."
-    config = _check_config(cls, read_config(folder), folder)
+    config = read_config(folder)
+    names = _pop_class_names(config, folder)
+    config = _check_config(cls, config, folder)
     try:
-        return cls(**config)
+        model = cls(**config)
+        model.class_names = names
+        return model
     except (TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError) as e:
         raise ValueError(
             f"{folder / 'config.json'} makes no {cls.__name__} ({_first_line(e)}); save the model again"
@@ -209,6 +227,8 @@ def _make(cls: type, folder: Path) -> nn.Module:
 # %% ../../nbs/6_appendix/54_hub.ipynb #a069e0fa
 class Pretrained(nn.Module, PyTorchModelHubMixin):
     "Base of every model: configuration and weights in one folder, strict loading, no pickles."
+
+    class_names: list[str] | None = None  # of the labels that it was trained with, by number; None: no labels
 
     def save_pretrained(
         self,
@@ -219,12 +239,11 @@ class Pretrained(nn.Module, PyTorchModelHubMixin):
     ) -> str | None:  # the address of the repository, with push_to_hub=True
         "Write `config.json` and `model.safetensors`, each under a temporary name first."
         path = Path(path)
-        config = {"class": type(self).__name__, **(self._hub_mixin_config or {})}
         weights = {k: v.detach().contiguous() for k, v in self.state_dict().items()}
         with atomic_write(path / "model.safetensors") as f:
             save_file(weights, f)
         with atomic_write(path / "config.json") as f:
-            f.write_text(json.dumps(config, indent=1) + "\n")
+            f.write_text(json.dumps(_config_of(self), indent=1) + "\n")
         if push.pop("push_to_hub", False):
             return self.push_to_hub(push.pop("repo_id", path.name), **push)
 

@@ -29,8 +29,9 @@ from ..entropy.evaluation import area, gap_closed, noisy, sample_targets
 from ..entropy.gaussian import GaussianTokens
 from ..entropy.mixture import MixtureTokens
 from ..images.dataset import EmptyPart, ImageSet, evenly_spaced
+from ..images.decoding import Fit
 from ..images.pictures import load_pictures
-from ..images.sources import Fit, load_images
+from ..images.sources import load_images
 from ..images.tokenizers import PCAPatches, Tokenizer, patch_grid
 from ..orders.agreement import regrid_order
 from ..orders.lookup import order_source
