@@ -314,7 +314,8 @@ def verb_show(o: Show) -> None:
     check_counts(limit=o.limit, image_size=o.images.image_size)
     store = OrderStore(o.orders)
     size, fit = _as_ordered(o, store.manifest["configuration"])
-    images = load_pictures(o.images.source, size, fit, skip_errors=o.images.skip_errors)
+    mode = "L" if o.images.grey else "RGB"
+    images = load_pictures(o.images.source, size, fit, mode, o.images.skip_errors)
     stored = set(store.files() or [])
     among = [i for i, file in enumerate(images.files or []) if file in stored]
     among = among or list(range(len(images) if images.files else min(len(store), len(images))))
