@@ -23,6 +23,7 @@ from tqdm import tqdm
 from .sparse_vit import kept_tokens
 from ..core.files import atomic_write
 from ..images.dataset import ImageSet
+from ..images.labels import align_classes
 from ..orders.lookup import order_source
 
 # %% ../../nbs/4_classification/32_predictions.ipynb #bcf7c7ea
@@ -186,6 +187,7 @@ def evaluate(
 ) -> Predictions:  # on the CPU
     "Predictions from the first K patches of every order. Raises ValueError if something does not fit."
     images.check_labels()
+    images = align_classes(images, *(getattr(model, name, None) for name in ("class_names", "classes")))
     if batch < 1:
         raise ValueError(f"batch is {batch}; at least 1 image is evaluated at once")
     source = order_source(orders, getattr(model, "grid", None))

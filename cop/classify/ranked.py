@@ -19,6 +19,7 @@ from ..core.files import digest
 from ..core.layers import full_precision
 from ..core.random import hash_keys, random_uniform
 from ..images.dataset import ImageSet
+from ..images.labels import align_classes
 from ..learn.distillation import Objective
 from ..learn.ranker import Ranker, Reading
 
@@ -167,6 +168,7 @@ def label_objective(
     seed: int = 0,  # of K
 ) -> Objective:
     "To put first what the label needs. Raises ValueError if labels are missing, or patches differ."
+    images = align_classes(images, vit.class_names, vit.classes)
     images.check_labels(vit.classes)
     _check_exchanges(pairs, temperature)
     teacher = copy.deepcopy(vit).eval().requires_grad_(False)

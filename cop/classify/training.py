@@ -25,6 +25,7 @@ from ..core.files import digest
 from ..core.random import hash_keys, random_uniform
 from ..core.training import save_both, save_task, train
 from ..images.dataset import ImageSet, crop_sample, flip_sample
+from ..images.labels import align_training
 from ..orders.lookup import order_source
 from ..orders.source import StoredOrder, training_orders
 
@@ -186,6 +187,17 @@ def _check_size(model: nn.Module, images: ImageSet) -> None:
     "Raise a ValueError if a model does not take images of that size."
     model(images.images([0])[0].to(next(model.parameters()).device))
 
+
+def _with_names(
+    model: nn.Module, images: ImageSet, held_out: ImageSet | None
+) -> tuple[nn.Module, ImageSet, ImageSet | None]:
+    "A copy of a model that knows the names of its classes, and images with its numbers."
+    images, held_out = align_training(model, images, held_out)
+    images.check_labels(model.classes)
+    model = copy.deepcopy(model)
+    model.class_names = images.classes or getattr(model, "class_names", None)
+    return model, images, held_out
+
 # %% ../../nbs/4_classification/30_vit_training.ipynb #58c1d3fa
 def train_vit(
     model: nn.Module,  # a `SparseViT`, or another model that is called the same way; it is not changed
@@ -210,18 +222,17 @@ def train_vit(
     every = isinstance(orders, str) and orders == "all"
     orders, schedule = ("random", "none") if every else (orders, schedule)
     _check_savable(model)
-    images.check_labels(model.classes)
-    model = copy.deepcopy(model)
+    model, images, held_out = _with_names(model, images, held_out)
     _check_size(model.eval(), images)
     orders = order_source(orders, model.grid)
     orders.check(images, model.n_tokens)
     how = {"schedule": schedule, "label_smoothing": label_smoothing, "pixels": pixels}
     how |= {"change": change is not None, "augment": augment}
     key = _run_key(model, "none" if schedule == "none" else orders.key, how)
-    order_of = training_orders(orders, model.n_tokens)
-    loss = vit_loss(order_of, training, schedule, label_smoothing, pixels, change)
-    more = {"augment": augment, "progress": progress, "resume": resume, "key": key}
-    more["held_out"] = None if isinstance(orders, StoredOrder) else held_out
+    along = training_orders(orders, model.n_tokens)
+    loss = vit_loss(along, training, schedule, label_smoothing, pixels, change)
+    held_out = None if isinstance(orders, StoredOrder) else held_out
+    more = {"augment": augment, "progress": progress, "resume": resume, "key": key, "held_out": held_out}
     model = train(model, loss, images, training, Path(out), **more)
     save_both(model, Path(out))
     save_task(out, classes=images.classes, positions_only=not pixels)

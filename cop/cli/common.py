@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import json
 import warnings
 from dataclasses import replace
 from datetime import timedelta
@@ -17,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from .options import ImageOptions
+from .task import named, numbered_for, read_record
 from ..core.files import cache_path, data_path, digest
 from ..core.hub import shipped_models
 from ..core.registry import IMAGE_SOURCES, ORDERS
 from ..images.dataset import ImageSet
+from ..images.labels import align_classes, read_classes, rename_classes
 from ..images.sources import load_images
 from ..images.tokenizers import Tokenizer, load_tokenizer
 from ..learn.ranker import Ranker
@@ -37,7 +38,7 @@ if TYPE_CHECKING:  # imported where they are used: `cop order` needs none of the
 # %% auto #0
 __all__ = ['HOLDS', 'check_source', 'source_images', 'check_out', 'held_out_part', 'training_images', 'processes',
            'training_sets', 'weights_digest', 'load_run', 'check_size', 'load_ranker', 'load_vit', 'load_generator',
-           'read_record', 'read_task', 'load_given', 'check_unused', 'needed_option', 'command_source']
+           'load_given', 'check_unused', 'needed_option', 'command_source']
 
 # %% ../../nbs/6_appendix/74_cli_common.ipynb #63ab0003
 def check_source(
@@ -63,7 +64,8 @@ def source_images(
     check_source(o.source)
     mode = mode or ("L" if o.grey else "RGB")
     part = o.split or split
-    return load_images(o.source, part, o.root, o.download, o.image_size, mode, o.skip_errors, o.fit)
+    images = load_images(o.source, part, o.root, o.download, o.image_size, mode, o.skip_errors, o.fit)
+    return rename_classes(images, read_classes(o.classes)) if o.classes else images
 
 # %% ../../nbs/6_appendix/74_cli_common.ipynb #f1b6213d
 def check_out(
@@ -120,15 +122,12 @@ def _held_out_images(
         return None
     try:
         some = found.spread(512).in_memory()
+        if some[0]["image"].shape != images[0]["image"].shape:
+            raise ValueError("they are of other sizes")
+        return align_classes(some, images.classes) if labelled else some
     except (ValueError, OSError) as e:
         warnings.warn(f"held-out images are not evaluated: {e}", stacklevel=2)
         return None
-    size, its = (tuple(x[0]["image"].shape) for x in (images, some))
-    if its != size or (labelled and some.classes != images.classes):
-        what = "classes" if its == size else "sizes"
-        warnings.warn(f"held-out images are not evaluated: they are of other {what}", stacklevel=2)
-        return None
-    return some
 
 
 def _test_part(o: ImageOptions, mode: str) -> ImageSet | None:
@@ -191,7 +190,7 @@ def load_run(
     if not (folder / "model").is_dir():
         raise FileNotFoundError(f"{folder} holds no finished {what}: let its command end, or {how}")
     tokenizer = load_tokenizer(folder / "tokenizer")
-    net = kind.from_pretrained(folder / "model")
+    net = named(kind.from_pretrained(folder / "model"), folder)
     if (net.n_tokens, net.dim) != (tokenizer.n_tokens, tokenizer.dim):
         raise ValueError(
             f"the model in {folder} takes {net.n_tokens} tokens of {net.dim} numbers, its tokenizer makes "
@@ -256,7 +255,8 @@ def load_vit(
 
     if not model:
         raise ValueError("--model is missing: give the folder of a run of cop train vit")
-    return SparseViT.from_pretrained(_model_folder(model, "cop train vit"))
+    path = _model_folder(model, "cop train vit")
+    return named(SparseViT.from_pretrained(path), path)
 
 # %% ../../nbs/6_appendix/74_cli_common.ipynb #fb5413ce
 def load_generator(
@@ -279,36 +279,6 @@ def load_generator(
         KL16.from_public_checkpoint(vae),
         weights_digest(Path(model)),
     )
-
-# %% ../../nbs/6_appendix/74_cli_common.ipynb #c2b85e1d
-def read_record(
-    path: Path,  # of a JSON file that an earlier command wrote
-) -> dict:  # empty if there is none
-    "What an earlier command wrote down. Raises ValueError if the file is damaged."
-    if not path.is_file():
-        return {}
-    try:
-        record = json.loads(path.read_text())
-        return dict(record.items())
-    except (ValueError, AttributeError) as e:
-        raise ValueError(f"{path} is damaged: remove its folder, or use another --out") from e
-
-# %% ../../nbs/6_appendix/74_cli_common.ipynb #415f5d93
-def read_task(
-    model: str,  # folder of a run of cop train vit
-    images: ImageSet,  # to be classified
-) -> dict:  # "classes", and "positions_only": whether the model saw which patches, and no pixel
-    "What a run has written down of its task. Raises ValueError if the images have other classes."
-    path = Path(model) / "task.json"
-    if not path.is_file():
-        return {"classes": images.classes, "positions_only": False}
-    task = json.loads(path.read_text())
-    if task["classes"] != images.classes:
-        raise ValueError(
-            f"the model in {model} was trained on the classes {', '.join(task['classes'])}; {images.name} "
-            f"has {', '.join(images.classes) or 'none'}: name its --source"
-        )
-    return task
 
 # %% ../../nbs/6_appendix/74_cli_common.ipynb #332943f8
 HOLDS = {  # option → what its folder is
@@ -389,4 +359,6 @@ def command_source(
     given = options.get(option)
     if isinstance(given, str):
         given, _ = load_given(option, given, device)
+    if option == "random_vit" and "images" in more:
+        more["images"] = numbered_for(given, more["images"])  # it is chosen on their labels
     return order_source(order, grid, **{option: given} if option else {}, **more)

@@ -18,7 +18,8 @@ from ..classify.cost import count_macs
 from ..classify.predictions import Predictions, distinct_keeps, evaluate
 from ..classify.sparse_vit import SparseViT, kept_tokens
 from ..classify.training import blank
-from .common import check_unused, held_out_part, load_vit, read_record, read_task, source_images
+from .common import check_unused, held_out_part, load_vit, source_images
+from .task import numbered_for, read_record, read_task
 from .verbs import EvaluateVit
 from .vit import vit_orders
 from ..core.files import atomic_write, digest
@@ -167,7 +168,8 @@ def verb_evaluate_vit(o: EvaluateVit) -> None:
     if o.limit is not None:
         images = images.spread(o.limit)
     images.check_labels()
-    positions_only = read_task(o.model, images)["positions_only"]
+    positions_only = read_task(o.model)["positions_only"]
+    images = numbered_for(net, images)
     images.check_labels(net.classes)
     keeps, device = _keeps(o.keep), device_or_gpu(o.device)
     net = net.to(device)

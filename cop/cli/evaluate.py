@@ -20,6 +20,7 @@ def verb_evaluate_orders(o: EvaluateOrders) -> None:
     names = [name.strip() for name in o.order.split(",") if name.strip()]
     how = {"image_size": o.images.image_size, "fit": o.images.fit, "skip_errors": o.images.skip_errors}
     how |= {
+        "mode": "L" if o.images.grey else "RGB",
         "patch_size": o.patch_size,
         "limit": o.limit,
         "random": o.random,

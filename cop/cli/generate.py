@@ -19,6 +19,7 @@ from torchvision.io import read_image, write_png
 from torchvision.utils import make_grid
 from tqdm import tqdm
 
+# %% ../../nbs/6_appendix/76_cli_generate.ipynb #70ee23b1
 from cop.cli.common import (
     check_size,
     command_source,
@@ -27,9 +28,9 @@ from cop.cli.common import (
     load_given,
     needed_option,
     processes,
-    read_record,
     training_sets,
 )
+from .task import numbered_for, read_record
 from .verbs import EvaluateImages, Sample, TrainClassifier, TrainCmar, TrainMar, command_line
 from ..core.config import TrainingConfig
 from ..core.files import atomic_write
@@ -41,6 +42,7 @@ from ..generate.features import load_extractor, train_classifier
 from ..generate.mar import masked_after, train_mar
 from ..generate.metrics import Statistics, evaluate_samples, frechet_interval
 from ..images.dataset import ImageSet, evenly_spaced
+from ..images.labels import wordnet_ids
 from ..images.sources import load_images
 from ..images.tokenizers import Tokenizer, fit_tokenizer
 from ..orders.prior import ClassPrior
@@ -91,14 +93,16 @@ def verb_train_mar(o: TrainMar) -> None:
     print(f"{o.out}: sample with {command_line('sample', model=o.out)}")
 
 # %% ../../nbs/6_appendix/76_cli_generate.ipynb #82b0f61d
-def _sampling_order(order: str, made: Variant, path: Path, classes: int, grid: tuple[int, int]) -> str:
+def _sampling_order(
+    order: str, made: Variant, path: Path, classes: int, names: list[str] | None, grid: tuple[int, int]
+) -> str:
     "The --order of cop sample; the file of a class prior is written where a name does not suffice."
     if made.sampling.name in ("random", "policy"):
         return order
     prior = getattr(made.sampling, "prior", None)
     if prior is None:
         fixed = made.sampling.for_labels(torch.arange(classes), torch.zeros(classes))
-        prior = ClassPrior(fixed, torch.arange(classes), grid, {"order": order})
+        prior = ClassPrior(fixed, torch.arange(classes), grid, {"order": order}, names or ())
     prior.save(path)
     return str(path)
 
@@ -109,6 +113,7 @@ def verb_train_cmar(o: TrainCmar) -> None:
     mode = "L" if tokenizer.channels == 1 else "RGB"
     images, held_out = training_sets(o.images, mode, labelled=True)
     check_size(images, tokenizer, o.model)
+    images = numbered_for(net, images)
     training, state = o.training.for_images(len(images)), processes()
     options = vars(o.models)
     option = needed_option(o.order, options)
@@ -127,7 +132,8 @@ def verb_train_cmar(o: TrainCmar) -> None:
     train_cmar(net, images, tokenizer, o.out, made.training, **how)
     if not state.is_main_process:
         return
-    along = _sampling_order(o.order, made, Path(o.out) / "prior.safetensors", net.class_num, net.grid)
+    path, known = Path(o.out) / "prior.safetensors", (net.class_num, images.classes)
+    along = _sampling_order(o.order, made, path, *known, net.grid)
     policy = o.models.policy if o.order == "policy" else None
     print(f"{o.out}: sample with {command_line('sample', model=o.out, order=along, policy=policy)}")
 
@@ -232,7 +238,7 @@ def verb_sample(o: Sample) -> None:
     "Sample images along an order; what is there already is left as it is."
     _check_sampling(o)
     net, tokenizer, digest = load_generator(o.model, o.public.size, o.public.vae)
-    names = read_record(Path(o.model) / "task.json").get("classes", [])
+    names = net.class_names or (list(wordnet_ids()) if net.class_num == 1000 and o.classes != "all" else [])
     out, classes, state = Path(o.out), _classes(o.classes, names, net.class_num), processes()
     along = _sampled_along(o, tokenizer, classes)
     how = {"cfg": o.cfg, "cfg_schedule": o.cfg_schedule, "temperature": o.temperature}

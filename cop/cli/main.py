@@ -133,6 +133,7 @@ _AS_TYPED = (  # how Python says it, how one types it
     ),
     (r"(holds an? \w+, not an? \w+): load it with \w+\.from_pretrained", r"\1: give another folder"),
     (r"\b(skip_errors|download)=True", r"--\1"),
+    (r"\bclasses='mapping\.json'", "--classes mapping.json"),
     (r"\b(image_size|root|split)= ?", r"--\1 "),
 )
 

@@ -34,6 +34,7 @@ class PictureOptions:
     # files that are not square: crop the centre, resize (stretch), or pad with grey
     fit: Literal["crop", "resize", "pad"] = "crop"
     skip_errors: bool = False  # files: leave out and count those that cannot be read
+    grey: bool = False  # files: read them as grey images, of one channel
 
 
 @dataclass
@@ -45,7 +46,9 @@ class ImageOptions(PictureOptions):
     split: OptionalText = None
     root: OptionalText = None  # folder of torchvision's sets (default: data/cache of the checkout)
     download: bool = False  # fetch a missing torchvision set
-    grey: bool = False  # files: read them as grey images, of one channel
+    # .json or .yaml file: an object from the source's classes to a model's (names or numbers), where they
+    # are not called the same
+    classes: OptionalText = None
 
 # %% ../../nbs/6_appendix/71_cli_options.ipynb #90f4ab27
 @dataclass

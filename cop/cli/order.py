@@ -329,7 +329,8 @@ def verb_show(o: Show) -> None:
     check_counts(limit=o.limit, image_size=o.images.image_size)
     store = OrderStore(o.orders)
     size, fit = _as_ordered(o, store.manifest["configuration"])
-    images = load_pictures(o.images.source, size, fit, skip_errors=o.images.skip_errors)
+    mode = "L" if o.images.grey else "RGB"
+    images = load_pictures(o.images.source, size, fit, mode, o.images.skip_errors)
     found = _places(store, images)
     among = [i for i, place in enumerate(found) if place is not None]
     n, index = len(among), torch.tensor(among)[evenly_spaced(len(among), o.limit)]

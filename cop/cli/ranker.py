@@ -14,11 +14,13 @@ from typing import Any, Literal
 import torch
 
 from ..classify.ranked import label_objective
-from .common import check_size, load_run, load_vit, processes, read_task, training_sets
+from .common import check_size, load_run, load_vit, processes, training_sets
+from .task import numbered_for, read_task
 from .verbs import TrainRanker, command_line
 from ..core.files import fingerprint
 from ..entropy.mixture import MixtureTokens
 from ..images.dataset import ImageSet, evenly_spaced
+from ..images.labels import align_classes
 from ..images.tokenizers import FIT_NUMBERS, PCAPatches
 from cop.learn.distillation import (
     Objective,
@@ -121,10 +123,13 @@ class _Request:
 
 # %% ../../nbs/6_appendix/79_cli_ranker.ipynb #90fe41c7
 def _from_labels(request: _Request) -> tuple[Objective, dict]:
-    images, net = request.images, load_vit(request.o.vit)
-    images.check_labels()
-    net.grid_of(images.images([0])[0])
-    if read_task(request.o.vit, images)["positions_only"]:
+    net = load_vit(request.o.vit)
+    request.images.check_labels()
+    net.grid_of(request.images.images([0])[0])
+    images = numbered_for(net, request.images)
+    if request.held_out is not None:
+        request.held_out = align_classes(request.held_out, images.classes)
+    if read_task(request.o.vit)["positions_only"]:
         raise ValueError(
             f"the model in {request.o.vit} has never seen a pixel (--positions_only), so it cannot say which "
             "are needed"
@@ -187,7 +192,7 @@ def verb_train_ranker(o: TrainRanker) -> None:
     with state.main_process_first():
         what, fields = _OBJECTIVES[o.objective](request)
     if what.held_out is None:
-        what.held_out = held_out  # the images themselves are all that its loss needs
+        what.held_out = request.held_out  # the images themselves are all that its loss needs
     train_ranker(what, o.out, fields, training, o.flip, resume=o.resume)
     if state.is_main_process:
         given = {"image_size": o.images.image_size, "root": o.images.root, "grey": o.images.grey}

@@ -23,9 +23,9 @@ from cop.cli.common import (
     load_vit,
     needed_option,
     processes,
-    read_task,
     training_sets,
 )
+from .task import numbered_for
 from .verbs import TrainVit, command_line
 from ..core.registry import ORDERS
 from ..images.dataset import ImageSet
@@ -64,7 +64,6 @@ def _vit_of(
             f"{model} is the folder of a run, whose model is as it is: leave --patch_size, "
             "--pretrained, --arguments and --gather_pixels out"
         )
-    read_task(model, images)
     return load_vit(model)
 
 # %% ../../nbs/6_appendix/77_cli_vit.ipynb #5fb08c2d
@@ -139,6 +138,8 @@ def verb_train_vit(o: TrainVit) -> None:
     training, state = o.training.for_images(len(images)), processes()
     torch.manual_seed(training.seed)
     net = _vit_of(o.model, images, o.arguments, o.patch_size, o.pretrained, o.gather_pixels).to(state.device)
+    if net.class_names:
+        images = numbered_for(net, images)
     orders = "all"
     if o.order != "all":
         with state.main_process_first():

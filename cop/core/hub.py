@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import difflib
 import inspect
-import json
 import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,18 +17,22 @@ import torch
 from fastcore.basics import patch
 from huggingface_hub import PyTorchModelHubMixin
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .config import fits_type
-from .files import atomic_write, data_path
+from .files import data_path
+from .records import read_json, write_json, write_tensors
 
 # %% auto #0
 __all__ = ['LARGEST_FIELD', 'SPARE_NUMBERS', 'read_config', 'device_or_gpu', 'weight_differences', 'read_shapes', 'load_weights',
            'shipped_path', 'shipped_models', 'Pretrained', 'load_public_weights']
 
 # %% ../../nbs/6_appendix/54_hub.ipynb #5db0cf86
+_CURE = "save the model again"
+
+
 def read_config(
     folder: Path,  # written by `save_pretrained`
 ) -> dict:  # what config.json holds
@@ -42,15 +45,7 @@ def read_config(
                 "model.safetensors is loaded"
             )
         raise FileNotFoundError(f"{folder} is no saved model: it has no config.json")
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as e:
-        raise ValueError(f"{folder / 'config.json'} is damaged ({e}); save the model again") from e
-    if not isinstance(config, dict):
-        raise ValueError(
-            f"{folder / 'config.json'} holds {str(config)[:40]!r}, not an object; save the model again"
-        )
-    return config
+    return read_json(folder / "config.json", dict, _CURE)
 
 # %% ../../nbs/6_appendix/54_hub.ipynb #52ab0001
 LARGEST_FIELD = 2**31 - 1  # of the whole numbers of a configuration
@@ -233,6 +228,20 @@ def _first_line(e: Exception) -> str:
     return (str(e) or type(e).__name__).splitlines()[0]
 
 
+def _config_of(model: Pretrained) -> dict:
+    names = {"class_names": list(model.class_names)} if model.class_names else {}
+    return {"class": type(model).__name__, **(model._hub_mixin_config or {}), **names}
+
+
+def _pop_class_names(config: dict, folder: Path) -> list[str] | None:
+    names = config.pop("class_names", None)
+    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise ValueError(
+            f"{folder / 'config.json'} sets class_names to no list of names; save the model again"
+        )
+    return names
+
+
 class _Rehearsal(TorchDispatchMode):
     "Ends a construction whose tensors are too many, or too large, for the weights of a file."
 
@@ -254,19 +263,22 @@ class _Rehearsal(TorchDispatchMode):
 SPARE_NUMBERS = 2**28  # that a constructor may compute beside the weights: 1 GiB
 
 
-def _loaded_config(cls: type, folder: Path) -> dict:
-    "The constructor's arguments in a file. Raises ValueError for one that a file must not choose."
-    config = _check_config(cls, read_config(folder), folder)
+def _loaded_config(cls: type, folder: Path) -> tuple[dict, list[str] | None]:
+    "The constructor's arguments in a file, and class names. Raises ValueError for one it must not choose."
+    config = read_config(folder)
+    names = _pop_class_names(config, folder)
+    config = _check_config(cls, config, folder)
     try:
         cls.check_loaded(config)
     except ValueError as e:
         raise ValueError(f"{folder / 'config.json'}: {e}") from e
-    return config
+    return config, names
 
 
 def _make(cls: type, folder: Path) -> nn.Module:
     "A model as its config.json says, with new weights. Raises ValueError if it says nothing possible."
-    config, path = _loaded_config(cls, folder), folder / "model.safetensors"
+    config, names = _loaded_config(cls, folder)
+    path = folder / "model.safetensors"
     weights = read_shapes(path)
     try:
         with torch.device("meta"), _Rehearsal(weights) as rehearsal:
@@ -274,15 +286,19 @@ def _make(cls: type, folder: Path) -> nn.Module:
         _check_weights(plan, weights, path)
         if sum(b.numel() for b in plan.buffers()) > rehearsal.numbers:
             raise MemoryError("its tables are too large")
-        return cls(**config)
+        model = cls(**config)
     except (TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, MemoryError) as e:
         raise ValueError(
             f"{folder / 'config.json'} makes no {cls.__name__} ({_first_line(e)}); save the model again"
         ) from e
+    model.class_names = names
+    return model
 
 # %% ../../nbs/6_appendix/54_hub.ipynb #a069e0fa
 class Pretrained(nn.Module, PyTorchModelHubMixin):
     "Base of every model: configuration and weights in one folder, strict loading, no pickles."
+
+    class_names: list[str] | None = None  # of the labels that it was trained with, by number; None: no labels
 
     def save_pretrained(
         self,
@@ -293,12 +309,8 @@ class Pretrained(nn.Module, PyTorchModelHubMixin):
     ) -> str | None:  # the address of the repository, with push_to_hub=True
         "Write `config.json` and `model.safetensors`, each under a temporary name first."
         path = Path(path)
-        config = {"class": type(self).__name__, **(self._hub_mixin_config or {})}
-        weights = {k: v.detach().contiguous() for k, v in self.state_dict().items()}
-        with atomic_write(path / "model.safetensors") as f:
-            save_file(weights, f)
-        with atomic_write(path / "config.json") as f:
-            f.write_text(json.dumps(config, indent=1) + "\n")
+        write_tensors(path / "model.safetensors", self.state_dict())
+        write_json(path / "config.json", _config_of(self))
         if push.pop("push_to_hub", False):
             return self.push_to_hub(push.pop("repo_id", path.name), **push)
 

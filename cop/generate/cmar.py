@@ -23,6 +23,7 @@ from ..core.training import save_task, train
 from ..entropy.gaussian import GaussianTokens
 from .mar import MAR, mar_loss, masked_after, save_mar, to_tokens
 from ..images.dataset import ImageSet, random_flip
+from ..images.labels import align_training
 from ..images.tokenizers import Tokenizer
 from ..learn.policy import AcquisitionPolicy
 from ..orders.lookup import order_source
@@ -60,6 +61,7 @@ def train_cmar(
 ) -> MAR:  # in evaluation mode, with the averaged weights if the training keeps them
     "Fine-tune a MAR along orders; saves it under `out`. Raises ValueError if something does not fit."
     _check_tokenizer(mar, tokenizer)
+    images, held_out = align_training(mar, images, held_out, mar.class_num)
     mar.check_labels(images.labels)
     orders = order_source(orders, mar.grid)
     orders.check(images, mar.n_tokens)
@@ -69,20 +71,14 @@ def train_cmar(
         "random_share": str(random_share),
         "tokenizer": fingerprint(*tokenizer.state_dict().values()),
     }
-    model = train(
-        copy.deepcopy(mar),
-        mar_loss(tokenizer, training_orders(orders, mar.n_tokens, random_share)),
-        images,
-        training or TRAININGS["cmar"],
-        out,
-        augment=random_flip if flip else None,
-        progress=progress,
-        resume=resume,
-        key=key,
-        held_out=None if isinstance(orders, StoredOrder) else held_out,
-    )
+    model = copy.deepcopy(mar)
+    model.class_names = images.classes or mar.class_names
+    loss = mar_loss(tokenizer, training_orders(orders, mar.n_tokens, random_share))
+    how = {"augment": random_flip if flip else None, "progress": progress, "resume": resume, "key": key}
+    how["held_out"] = None if isinstance(orders, StoredOrder) else held_out
+    model = train(model, loss, images, training or TRAININGS["cmar"], out, **how)
     save_mar(model, tokenizer, out)
-    save_task(out, classes=images.classes)
+    save_task(out, classes=model.class_names or [])
     return model
 
 # %% ../../nbs/3_generation/25_cmar.ipynb #ea7cdb42
@@ -112,7 +108,7 @@ def cmar_variant(
     stored = source if isinstance(source, StoredOrder) else source.stored(images, folder, progress)
     if source.kind == "policy":
         return Variant(name, stored, source)
-    prior = ClassPrior.build(stored.orders(), images.labels, grid, per_class, {"order": name})
+    prior = ClassPrior.build(stored.orders(), images.labels, grid, per_class, {"order": name}, images.classes)
     live = getattr(source, "live", False)
     return Variant(name, source if live else stored, PriorOrder(prior, name))
 
@@ -155,6 +151,13 @@ def image_noise(
 
     return noise
 
+# %% ../../nbs/3_generation/25_cmar.ipynb #62293314
+def _with_numbers_of(mar: MAR, source: OrderSource) -> OrderSource:
+    "The orders of a class prior with a model's numbers of its classes."
+    if not isinstance(source, PriorOrder):
+        return source
+    return PriorOrder(source.prior.aligned(mar.class_names, mar.class_num), source.name)
+
 # %% ../../nbs/3_generation/25_cmar.ipynb #60c3fb12
 @torch.no_grad()
 def sample_images(
@@ -176,7 +179,7 @@ def sample_images(
             f"labels are {tuple(labels.shape)} and numbers {tuple(numbers.shape)}; give one of each for "
             "every image, and at least one image"
         )
-    source, device = order_source(order, mar.grid), mar.mask_token.device
+    source, device = _with_numbers_of(mar, order_source(order, mar.grid)), mar.mask_token.device
     policy = None
     if source.kind == "policy":
         if not isinstance(source.model[0], AcquisitionPolicy):

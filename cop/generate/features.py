@@ -27,6 +27,7 @@ from ..core.files import digest
 from ..core.hub import Pretrained
 from ..core.training import save_task, train
 from ..images.dataset import ImageSet, random_flip
+from ..images.labels import align_training
 
 # %% ../../nbs/3_generation/26_features.ipynb #fb219968
 class Classifier(Pretrained):
@@ -89,6 +90,8 @@ def train_classifier(
     torch.manual_seed(training.seed)
     classes = max(len(images.classes), int(images.labels.max()) + 1)
     model = Classifier(len(images[0]["image"]), classes, width)
+    model.class_names = images.classes or None
+    images, held_out = align_training(model, images, held_out)
     augment = random_flip if flip else None
     run = dict(augment=augment, progress=progress, resume=resume, key={"labels": digest(images.labels)})
     model = train(model, _classifier_loss, images, training, out, held_out=held_out, **run)

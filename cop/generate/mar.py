@@ -28,6 +28,7 @@ from .denoiser import Denoiser
 from .mar_model import MAR, MAR_SIZES, sample_mask_ratio, tokens_at
 from ..images.dataset import ImageSet, evenly_spaced, random_flip
 from ..images.kl16 import KL16
+from ..images.labels import align_training
 from ..images.tokenizers import Tokenizer
 
 # %% ../../nbs/3_generation/23_mar.ipynb #6d927457
@@ -309,7 +310,7 @@ def _mar_fields(images: ImageSet, tokenizer: Tokenizer) -> dict:
         vae_stride=1,
         patch_size=1,
         vae_embed_dim=tokenizer.dim,
-        class_num=int(images.labels.max()) + 1,
+        class_num=max(len(images.classes), int(images.labels.max()) + 1),
         token_limit=tokenizer.encode(some).abs().max().item(),
     )
 
@@ -340,6 +341,8 @@ def train_mar(
     fields = {**_mar_fields(images, tokenizer), **(SIZES["mar"] if mar is None else mar)}
     torch.manual_seed(training.seed)
     model = MAR(**fields)
+    model.class_names = images.classes or None
+    images, held_out = align_training(model, images, held_out)
     key = {
         "tokenizer": fingerprint(*tokenizer.state_dict().values()),
         "fields": str(sorted(model._hub_mixin_config.items())),

@@ -11,14 +11,26 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import Image
 from torch import Tensor
 
 from ..core.registry import IMAGE_SOURCES
-from .dataset import ImageSet
-from .sources import Fit, _as_pixels, _readable, load_images, opaque, read_image
+from .dataset import ImageSet, readable_name
+from .decoding import DECODERS, Fit, as_pixels, check_image_size, opaque, orientation, read_image
+from .sources import _readable, load_images
 
 # %% ../../nbs/1_question/03_pictures.ipynb #c6029b7e
+def _hint(shape: tuple, is_tensor: bool) -> str:
+    "What a picture of a wrong shape may be."
+    if len(shape) != 3:
+        return ""
+    if is_tensor and shape[2] in (1, 3):
+        return "; bring the channels forward with .permute(2, 0, 1)"
+    if not is_tensor and shape[0] in (1, 3):
+        return "; transpose the channels to the end"
+    return "; of several grey pictures, give a list" if min(shape[1:]) > 4 else ""
+
+# %% ../../nbs/1_question/03_pictures.ipynb #637f0bc1
 def _pixels(picture: Any) -> np.ndarray:  # uint8 (H, W, 1 or 3)
     "The pixels of an array or a tensor. Raises ValueError if it is no picture."
     is_tensor = isinstance(picture, Tensor)
@@ -28,7 +40,7 @@ def _pixels(picture: Any) -> np.ndarray:  # uint8 (H, W, 1 or 3)
     x = x.transpose(1, 2, 0) if is_tensor and x.ndim == 3 else x
     if x.ndim != 3 or x.shape[2] not in (1, 3) or not x.size:
         want = "(3, H, W) or (1, H, W)" if is_tensor else "(H, W, 3), (H, W, 1) or (H, W)"
-        hint = "" if is_tensor or x.shape[0] not in (1, 3) else "; transpose the channels to the end"
+        hint = _hint(tuple(picture.shape), is_tensor)
         raise ValueError(f"a picture is {tuple(picture.shape)}; it must be {want}{hint}")
     if x.dtype == np.uint8:
         return x
@@ -47,7 +59,7 @@ def _as_tensor(picture: Any, image_size: int | None, mode: str, fit: Fit) -> Ten
     if not isinstance(picture, Image.Image):
         pixels = _pixels(picture)
         picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-    return _as_pixels(opaque(picture, mode), image_size, fit)
+    return as_pixels(opaque(picture, mode), image_size, fit)
 
 # %% ../../nbs/1_question/03_pictures.ipynb #0b9e47d3
 def _as_list(pictures: Any) -> list:
@@ -74,6 +86,7 @@ def load_pictures(
     skip_errors: bool = False,  # leave out files that cannot be read, and count them?
 ) -> ImageSet:
     "Pictures of one size, read when they are needed. Raises FileNotFoundError or ValueError in one line."
+    check_image_size(image_size)
     if isinstance(pictures, ImageSet):
         return pictures
     if isinstance(pictures, (str, Path)):
@@ -101,7 +114,7 @@ def load_pictures(
 def _check_there(files: list[str]) -> None:
     for file in files:
         if not Path(file).is_file():
-            raise FileNotFoundError(f"there is no picture {file}")
+            raise FileNotFoundError(f"there is no picture {readable_name(file)}")
 
 # %% ../../nbs/1_question/03_pictures.ipynb #82fd3548
 def picture_sizes(
@@ -110,9 +123,8 @@ def picture_sizes(
     "Sizes of files from their headers, one after the other: whoever knows enough stops."
     for file in images.files or ():
         try:
-            with Image.open(images.folder / file) as image:
-                turned = image.getexif().get(ExifTags.Base.Orientation, 1) > 4
-                size = image.size[::-1] if turned else image.size
+            with Image.open(images.folder / file, formats=DECODERS) as image:
+                size = image.size[::-1] if orientation(image) > 4 else image.size
         except Exception:  # Pillow raises anything for a damaged file, which is named where it is read
             size = None
         yield size

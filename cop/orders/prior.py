@@ -7,6 +7,7 @@ __all__ = ['ClassPrior', 'order_consistency']
 
 # %% ../../nbs/3_generation/24_prior.ipynb #b848524c
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -20,8 +21,12 @@ from ..core.files import atomic_write
 from ..core.random import hash_keys, random_uniform
 from ..core.statistics import Interval
 from ..images.dataset import check_classes
+from ..images.labels import align_labels
 
 # %% ../../nbs/3_generation/24_prior.ipynb #c3a5cc19
+_MOST_CLASSES = 100_000
+
+
 class ClassPrior:
     "Orders of training images by class, for images that are still to be made."
 
@@ -31,6 +36,7 @@ class ClassPrior:
         labels: Tensor,  # (n,) classes, whole numbers ≥ 0
         grid: tuple[int, int],  # rows, columns
         configuration: dict | None = None,  # what made the orders; JSON values
+        classes: Sequence[str] = (),  # the name of each class; (): they have none
     ):
         orders, labels = check_order(orders.cpu(), grid[0] * grid[1]), check_classes(labels).cpu()
         if labels.shape != orders.shape[:1] or not len(labels):
@@ -40,9 +46,11 @@ class ClassPrior:
             )
         if labels.min() < 0:
             raise ValueError("an image has no class (label −1), and a prior has orders by class")
+        if labels.max() >= _MOST_CLASSES:
+            raise ValueError(f"there is a class {int(labels.max())}; a prior has at most {_MOST_CLASSES:,}")
         by_class = labels.argsort(stable=True)
         self.orders, self.labels = orders[by_class], labels[by_class]
-        self.grid, self.configuration = tuple(grid), configuration or {}
+        self.grid, self.configuration, self.classes = tuple(grid), configuration or {}, list(classes)
         self.count = torch.bincount(self.labels)
         self.first = self.count.cumsum(0) - self.count
 
@@ -60,15 +68,31 @@ def build(
     grid: tuple[int, int],  # rows, columns
     per_class: int = 64,  # orders that are kept of each class, the first ones, ≥ 1
     configuration: dict | None = None,  # what made the orders; JSON values
+    classes: Sequence[str] = (),  # the name of each class; (): they have none
 ) -> ClassPrior:
     "Keep some orders of every class. Raises ValueError if something does not fit."
     if per_class < 1:
         raise ValueError(f"per_class is {per_class}; keep at least 1 order of each class")
-    every = cls(orders, labels, grid, configuration)  # class by class, in their sequence
+    every = cls(orders, labels, grid, configuration, classes)  # class by class, in their sequence
     keep = torch.arange(len(every.labels)) - every.first[every.labels] < per_class
-    return cls(every.orders[keep], every.labels[keep], grid, configuration)
+    return cls(every.orders[keep], every.labels[keep], grid, configuration, classes)
 
+# %% ../../nbs/3_generation/24_prior.ipynb #542897b3
+@patch
+def aligned(
+    self: ClassPrior,
+    names: Sequence[str] | None,  # of a model's classes, by number; None: it has no names
+    count: int | None = None,  # of the model's classes; None: any
+) -> ClassPrior:
+    "The prior with a model's numbers of its classes, by name. Raises what `align_labels` raises."
+    labels, names = align_labels(self.labels, self.classes, names, count, "the class prior")
+    return (
+        self
+        if names == self.classes
+        else ClassPrior(self.orders, labels, self.grid, self.configuration, names)
+    )
 
+# %% ../../nbs/3_generation/24_prior.ipynb #3319d3a9
 @patch
 def _known(self: ClassPrior, labels: Tensor) -> Tensor:
     "The labels, on the CPU. Raises ValueError if there is no order of one."
@@ -115,11 +139,19 @@ def save(
     "Write the prior, under a temporary name first."
     small = torch.uint8 if self.orders.shape[1] <= 256 else torch.int32
     tensors = {"orders": self.orders.to(small), "labels": self.labels.int()}
-    about = {"grid": json.dumps(self.grid), "configuration": json.dumps(self.configuration)}
+    about = {name: json.dumps(getattr(self, name)) for name in ("grid", "configuration", "classes")}
     with atomic_write(path) as f:
         save_file(tensors, f, metadata={"format": "cop-prior-1", **about})
 
 # %% ../../nbs/3_generation/24_prior.ipynb #b4c8e2d7
+def _names_in(about: dict[str, str]) -> list[str]:
+    "The names of the classes of a file; older files have none."
+    names = json.loads(about.get("classes", "[]"))
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("classes is no list of names")
+    return names
+
+
 @patch(cls_method=True)
 def load(
     cls: ClassPrior,
@@ -137,7 +169,8 @@ def load(
     if about.get("format") != "cop-prior-1":
         raise ValueError(f"{path} is no class prior")
     try:
-        return cls(orders.long(), labels, json.loads(about["grid"]), json.loads(about["configuration"]))
+        grid, configuration = (json.loads(about[name]) for name in ("grid", "configuration"))
+        return cls(orders.long(), labels, grid, configuration, _names_in(about))
     except (ValueError, KeyError, TypeError, AttributeError) as e:
         raise ValueError(f"{path} is damaged ({e}); build the prior again") from e
 

@@ -17,8 +17,9 @@ from tqdm import tqdm
 
 from ..core.records import read_json
 from ..images.dataset import ImageSet, evenly_spaced
+from ..images.decoding import read_image
 from ..images.pictures import load_pictures
-from ..images.sources import load_images, read_image
+from ..images.sources import load_images
 from .evaluate import _check_parts, _two_parts
 from .rank import short_name
 

@@ -9,7 +9,7 @@ __all__ = ['OrdersEvaluation', 'evaluate_orders']
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from fastcore.basics import patch
@@ -28,8 +28,9 @@ from ..entropy.evaluation import area, gap_closed, noisy, sample_targets
 from ..entropy.gaussian import GaussianTokens
 from ..entropy.mixture import MixtureTokens
 from ..images.dataset import EmptyPart, ImageSet, evenly_spaced
+from ..images.decoding import Fit
 from ..images.pictures import load_pictures
-from ..images.sources import Fit, load_images
+from ..images.sources import load_images
 from ..images.tokenizers import PCAPatches, Tokenizer, patch_grid
 from ..orders.agreement import regrid_order
 from ..orders.lookup import order_source
@@ -44,19 +45,19 @@ _TOO_FEW = "give at least 32 and 8, about 60 in a folder, better some hundreds, 
 
 
 def _two_parts(
-    images: Any, image_size: int | None, fit: Fit, skip_errors: bool, seed: int
+    images: Any, image_size: int | None, fit: Fit, skip_errors: bool, seed: int, mode: str = "RGB"
 ) -> tuple[ImageSet, ImageSet]:
     "Images that an estimator is fitted on, and others that orders are evaluated on."
     is_path = isinstance(images, (str, Path))
     if not (isinstance(images, ImageSet) or is_path and str(images) in IMAGE_SOURCES):
         image_size = image_size or 256
+    how = {"image_size": image_size, "fit": fit, "mode": mode, "skip_errors": skip_errors}
     if is_path and not Path(images).is_file():
-        how = {"image_size": image_size, "fit": fit, "skip_errors": skip_errors}
         try:
             return tuple(load_images(images, part, **how) for part in ("train", "test"))
         except EmptyPart as e:
             raise ValueError(f"the training or the test part of {images} is empty: {_TOO_FEW}") from e
-    every = load_pictures(images, image_size, fit, skip_errors=skip_errors)
+    every = load_pictures(images, **how)
     shuffled = random_permutation(hash_keys(seed, 11)[None], len(every))[0]
     half = len(every) // 2
     return _part(every, shuffled[:half].sort().values), _part(every, shuffled[half:].sort().values)
@@ -297,6 +298,7 @@ def evaluate_orders(
     ranker: Any = None,  # for orders of a ranker, as in `cop.rank`; None: "photos"
     image_size: int | None = None,  # pixels of both sides; None: 256, or as they are in a data set
     fit: Fit = "crop",  # pictures that are not square, as in `cop.rank`
+    mode: Literal["RGB", "L"] = "RGB",  # of files: "RGB" or "L" (grey)
     patch_size: int | None = None,  # pixels, of the evaluation; None: an eighth of the image
     skip_errors: bool = False,  # leave out files that cannot be read, and count them?
     limit: int = 200,  # evaluated images at most, evenly spaced
@@ -308,7 +310,7 @@ def evaluate_orders(
     "Gaps that orders close on held-out images, beside random, Halton and variance. Raises ValueError."
     _check_numbers(random, seed, limit=limit, image_size=image_size, patch_size=patch_size)
     orders = _by_name(orders, fit)
-    train, test = _two_parts(images, image_size, fit, skip_errors, seed)
+    train, test = _two_parts(images, image_size, fit, skip_errors, seed, mode)
     test = _part(test, evenly_spaced(len(test), limit)) if len(test) > limit else test
     patch_size, grid = _patches_of(test, patch_size)
     if not isinstance(estimators, Mapping):
@@ -322,9 +324,8 @@ def evaluate_orders(
                 rows[order][f"{name}, {what}"] = interval
     others = {name: list(own) for name, (_, own) in made.items() if tuple(own) != tuple(grid)}
     about = {"images": test.name, "evaluated": len(test), "fitted": len(train), "grid": list(grid)}
-    return OrdersEvaluation(
-        rows, {**about, "estimators": list(fitted), "random": random, "seed": seed, "other grids": others}
-    )
+    about |= {"estimators": list(fitted), "random": random, "seed": seed, "other grids": others}
+    return OrdersEvaluation(rows, about)
 
 # %% ../../nbs/6_appendix/70_evaluate.ipynb #b5a92c60
 _BESIDE = ("random", "halton", "variance")  # evaluated beside what was asked for

@@ -22,9 +22,9 @@ from tqdm import tqdm
 from ..core.checks import check_counts, check_seed
 from ..core.hub import device_or_gpu
 from ..core.registry import ORDERS
-from ..images.dataset import ImageSet
+from ..images.dataset import ImageSet, readable_name
+from ..images.decoding import Fit
 from ..images.pictures import load_pictures
-from ..images.sources import Fit
 from ..images.tokenizers import patch_grid
 from ..learn.ranker import Ranker
 from ..orders.lookup import check_no_order, order_source
@@ -88,6 +88,7 @@ def short_name(
     longest: int = 40,  # characters
 ) -> str:
     "A name that fits under a picture: its middle is left out."
+    name = readable_name(name)
     if len(name) <= longest:
         return name
     half = (longest - 1) // 2
