@@ -215,6 +215,11 @@ def set_teacher(
             f"a teacher of {theirs[0]} patches, width {theirs[1]} and {theirs[2]} classes cannot teach a "
             f"model of {ours[0]}, {ours[1]} and {ours[2]}"
         )
+    if self.class_names and teacher.class_names and self.class_names != teacher.class_names:
+        raise ValueError(
+            "the teacher numbers its classes in another way than the model: train it on the same"
+        )
+    self.class_names = self.class_names or teacher.class_names  # what it teaches is by its numbers
     self._teacher = _Teacher(teacher)
     return self
 
