@@ -230,10 +230,7 @@ def from_vit(
     vit: SparseViT,  # made by name; it is also the teacher
     stages: Sequence[int] | None = None,  # as in `DynamicViT`
 ) -> DynamicViT:
-    """A model with the weights of a full model, new predictors, and the full model as teacher.
-
-    Raises ValueError if the full model was not made by name.
-    """
+    "A model with the weights of a full model, its teacher. Raises ValueError if that one has no name."
     named = vit.recipe()
     if named is None:
         raise ValueError(

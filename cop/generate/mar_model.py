@@ -218,9 +218,9 @@ def decode(
     "The conditions of the diffusion head at the positions queried."
     x = self.decoder_embed(x)
     buffer = self.buffer_size
-    slots = torch.arange(buffer, device=seen.device).expand(len(seen), -1)
+    slots = torch.arange(buffer, device=seen.device).expand(seen.shape[0], -1)
     filled = torch.cat([slots, buffer + seen], 1)
-    masked = self.mask_token.to(x.dtype).expand(len(x), buffer + self.n_tokens, -1)
+    masked = self.mask_token.to(x.dtype).expand(x.shape[0], buffer + self.n_tokens, -1)
     x = masked.scatter(1, filled[..., None].expand_as(x), x) + self.decoder_pos_embed_learned
     *blocks, last = self.decoder_blocks
     for block in blocks:
