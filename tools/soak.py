@@ -189,9 +189,9 @@ class Ended:
         "Lines on stderr without bars and warnings."
         kept = []
         for line in re.split(r"[\r\n]+", self.error):
-            is_bar = re.search(r"\d+%\|.*\[.*\]|\[\d\d:\d\d<|\d+it \[", line)
-            if line.strip() and not is_bar and "warning:" not in line:
-                kept.append(line)
+            rest = re.sub(r"^.*?(\d+%\|.*?\[[^\]]*\]|\d+\w+ \[[^\]]*\])", "", line).strip()
+            if rest and "warning:" not in rest:
+                kept.append(rest)
         return kept
 
 
@@ -597,7 +597,7 @@ def malformed_pictures(soak: Soak) -> None:
 _ALL, _READS = (lambda command: True), (lambda command: bool(command.needs))
 _PICTURES = lambda command: command.has_pictures
 KINDS = {  # disturbance: what does it, for which commands, how often
-    "SIGKILL": (partial(signalled, number=signal.SIGKILL, codes=(-9,)), _ALL, 6),
+    "SIGKILL": (partial(signalled, number=signal.SIGKILL, codes=(-9,)), _ALL, 8),
     "Ctrl-C": (partial(signalled, number=signal.SIGINT, codes=(130, -2)), _ALL, 2),
     "SIGTERM": (partial(signalled, number=signal.SIGTERM, codes=(143, -15)), _ALL, 1),
     "full disk": (full_disk, _ALL, 2),
