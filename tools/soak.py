@@ -247,7 +247,7 @@ class Processes:
 
 
 def comparable(path: Path) -> bytes:
-    "What must be equal in a file: all but times."
+    "What must be equal in a file: all but times, and the sequence of the texts in a head of safetensors."
     data = path.read_bytes()
     try:
         if path.name == "metrics.jsonl":
@@ -255,8 +255,12 @@ def comparable(path: Path) -> bytes:
             return json.dumps([{**line, "seconds": 0} for line in lines]).encode()
         if path.name == "state.json":
             record = json.loads(data)
+            record["files"] = sorted(record["files"])  # they are compared themselves
             return json.dumps({**record, "seconds": 0, "checksum": ""}, sort_keys=True).encode()
-    except (ValueError, TypeError):
+        if path.suffix == ".safetensors":
+            start = 8 + int.from_bytes(data[:8], "little")
+            return json.dumps(json.loads(data[8:start]), sort_keys=True).encode() + data[start:]
+    except (ValueError, TypeError, KeyError):
         pass
     return data
 
