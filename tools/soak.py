@@ -13,6 +13,7 @@ disk in memory (Linux, unshare), disks are filled up and made read-only; elsewhe
 """
 
 import argparse
+import fcntl
 import json
 import os
 import random
@@ -140,14 +141,15 @@ def malformed_picture(good: bytes, chosen: random.Random) -> tuple[str, bytes]:
 # Processes
 
 
-def enter(words: list[str], log: Path, desk: Path, whole: bool, largest: int | None) -> None:
+def enter(words: list[str], error: int, desk: Path, whole: bool, largest: int | None) -> None:
     "The rest of a forked process: run a command in the folder `desk`, and end."
     code = 1
     try:
         os.setsid()
         os.chdir(desk)
-        for stream, path in ((0, os.devnull), (1, f"{log}.out"), (2, f"{log}.err")):
-            os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC), stream)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream, to in enumerate((nothing, nothing, error)):
+            os.dup2(to, stream)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL if whole else signal.default_int_handler)
         if largest is not None:
@@ -198,19 +200,22 @@ class Ended:
 class Processes:
     "Starts commands and ends them, each by its id."
 
-    def __init__(self, logs: Path, desk: Path):
-        self.logs, self.desk = logs, desk
-        self.running = {}  # process id: its log
+    def __init__(self, desk: Path):
+        self.desk = desk
+        self.running = {}  # process id: the pipe of its stderr, which no limit or disk concerns
         self.started = Counter()
 
     def start(self, words: list[str], whole: bool = False, largest: int | None = None) -> int:
-        log = self.logs / str(sum(self.started.values()))
         self.started["as a user starts it" if whole else "forked"] += 1
         sys.stdout.flush()
+        reads, writes = os.pipe()
+        if hasattr(fcntl, "F_SETPIPE_SZ"):
+            fcntl.fcntl(writes, fcntl.F_SETPIPE_SZ, 2**20)  # it is read at the end
         process = os.fork()
         if not process:
-            enter(words, log, self.desk, whole, largest)
-        self.running[process] = log
+            enter(words, writes, self.desk, whole, largest)
+        os.close(writes)
+        self.running[process] = reads
         return process
 
     def wait(self, process: int, seconds: float = LIMIT) -> Ended | None:
@@ -225,11 +230,8 @@ class Processes:
             time.sleep(0.005)
 
     def left_by(self, process: int, code: int | None) -> Ended:
-        log = self.running.pop(process)
-        error = Path(f"{log}.err")
-        text = error.read_text(errors="replace") if error.exists() else ""
-        for path in (error, Path(f"{log}.out")):
-            path.unlink(missing_ok=True)
+        with os.fdopen(self.running.pop(process), "rb") as pipe:
+            text = pipe.read().decode(errors="replace")
         return Ended(code, text)
 
     def stop(self, process: int) -> Ended:
@@ -292,10 +294,10 @@ class Soak:
     def __init__(self, folder: Path, seed: int):
         self.folder, self.seed = folder, seed
         self.desk, self.reference = folder / "desk", folder / "reference"
-        for path in (self.desk, self.reference, folder / "logs"):
+        for path in (self.desk, self.reference):
             path.mkdir()
         make_pictures(folder / "photos")
-        self.processes = Processes(folder / "logs", self.desk)
+        self.processes = Processes(self.desk)
         self.seconds = {}  # command: of its undisturbed run, forked
         self.start_up = 0.0  # seconds that a process which a user starts takes longer
         self.done = Counter()  # (command, disturbance): number
@@ -512,6 +514,11 @@ def files_to_damage(soak: Soak, inputs: bool, suffix: str = "") -> list[Path]:
     return sorted(p for folder in folders for p in folder.rglob(f"*{suffix}") if p.is_file())
 
 
+def itself(soak: Soak, path: Path) -> str:
+    "An expression for a damaged input that lies among the results: it stays as it is."
+    return re.escape(str(path.relative_to(soak.out))) if soak.out in path.parents else ""
+
+
 def damaged(soak: Soak, inputs: bool) -> None:
     "A file of the results, or of what the command reads, is damaged between two runs."
     soak.prepare(finished=not inputs)
@@ -528,14 +535,14 @@ def damaged(soak: Soak, inputs: bool) -> None:
         ended = soak.run(whole=soak.draws_whole())
         soak.check(ended, 0, 1)
         if ended.code == 0:
-            soak.compare()
+            soak.compare(itself(soak, path))
         else:
             follow(soak, " / ".join(ended.lines))
             finish(soak, False)
     soak.kind = kind
 
 
-def malformed_json(soak: Soak, number: int = 8) -> None:
+def malformed_json(soak: Soak, number: int = 12) -> None:
     "JSON files of other types, keys and bytes, one a run."
     kind = soak.kind
     for _ in range(number):
@@ -552,7 +559,7 @@ def malformed_json(soak: Soak, number: int = 8) -> None:
         ended = soak.run()
         soak.check(ended, 0, 1)
         if ended.code == 0:
-            soak.compare("checkpoints/" if "checkpoints" in str(path) else "")
+            soak.compare(itself(soak, path) if inputs else "checkpoints/" * ("checkpoints" in str(path)))
         soak.kind = kind
 
 
@@ -583,7 +590,7 @@ def malformed_pictures(soak: Soak) -> None:
     folders = sorted(p for p in (soak.desk / "photos").rglob("*") if p.is_dir() and p.parent.name != "photos")
     good = next(folders[0].glob("*.png")).read_bytes()
     made = []
-    for i in range(10):
+    for i in range(30):
         name, data = malformed_picture(good, soak.chosen)
         made.append(soak.chosen.choice(folders) / f"bad-{i}-{name}")
         made[-1].write_bytes(data)
@@ -604,7 +611,7 @@ KINDS = {  # disturbance: what does it, for which commands, how often
     "SIGKILL": (partial(signalled, number=signal.SIGKILL, codes=(-9,)), _ALL, 8),
     "Ctrl-C": (partial(signalled, number=signal.SIGINT, codes=(130, -2)), _ALL, 2),
     "SIGTERM": (partial(signalled, number=signal.SIGTERM, codes=(143, -15)), _ALL, 1),
-    "full disk": (full_disk, _ALL, 2),
+    "full disk": (full_disk, _ALL, 3),
     "read-only disk": (read_only, _ALL, 1),
     "limit of file size": (file_limit, _ALL, 1),
     "two at once": (two_at_once, _ALL, 2),
