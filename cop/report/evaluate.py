@@ -19,6 +19,7 @@ from torch.nn.functional import interpolate
 from tqdm import tqdm
 
 from ..core.checks import check_counts, check_seed, targets_last
+from ..core.files import atomic_write
 from ..core.random import hash_keys, random_permutation
 from ..core.records import write_json
 from ..core.registry import IMAGE_SOURCES, ORDERS
@@ -281,7 +282,8 @@ def save(
     "Keep table and picture."
     rows = {name: {c: i._asdict() for c, i in row.items()} for name, row in self.rows.items()}
     write_json(Path(folder) / "orders.json", {**self.about, "gap closed": rows})
-    self.plot().savefig(Path(folder) / "orders.png", dpi=150, facecolor="white")
+    with atomic_write(Path(folder) / "orders.png") as f:
+        self.plot().savefig(f, format="png", dpi=150, facecolor="white")
     return Path(folder)
 
 # %% ../../nbs/6_appendix/70_evaluate.ipynb #3f0d86c7
