@@ -5,10 +5,11 @@ VENV ?= .venv
 PY := $(if $(VENV),"$(VENV)/bin/python",$(PYTHON))
 BIN := $(if $(VENV),"$(VENV)/bin/")
 TIER ?= smoke
+MINUTES ?= 30
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test style bench gpu lab experiment export hooks clean
+.PHONY: help setup demo test style bench soak gpu lab experiment export hooks clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -41,6 +42,9 @@ style: setup ## check style alone: ruff, long lines, cells and modules, type hin
 
 bench: setup ## measure speed-ups against plain implementations, write runs/bench.json
 	@$(PY) tools/bench.py $(ARGS)
+
+soak: setup ## kill, starve and damage all commands at random for MINUTES=30, and compare what they leave
+	@$(PY) tools/soak.py --minutes $(MINUTES) $(ARGS)
 
 gpu: setup ## run what needs a GPU: marked tests, and the benchmarks
 	@if $(PY) -c "import sys, torch; sys.exit(not torch.cuda.is_available())"; \

@@ -9,9 +9,9 @@ Every notebook of nbs/ runs in a process of its own, in its folder, against this
 are forked from one that has imported PyTorch and other packages, but not cop: importing them takes five
 seconds. The templates of nbs/experiments/ go through papermill: one of them in a kernel, as users run them,
 the others in forked processes. Further checks: is the library in sync with the notebooks, do README and docs
-say what the results say, does the wheel work, is the code in style, and do imports run one way? The longest
-checks start first, so that the workers finish together: how long each takes is kept in
-runs/test_seconds.json.
+say what the results say, does the wheel work, do all commands run in turn, is the code in style, and do
+imports run one way? The longest checks start first, so that the workers finish together: how long each takes
+is kept in runs/test_seconds.json.
 """
 
 import argparse
@@ -220,6 +220,7 @@ def checks(flags):
         ("library in sync with the notebooks", [TOOLS / "check_sync.py"]),
         ("README and docs say what the results say", [TOOLS / "check_readme.py"]),
         ("wheel works from another folder", [TOOLS / "check_wheel.py"]),
+        ("all commands, undisturbed", [TOOLS / "soak.py", "--minutes", "0"]),
         ("style: every rule keeps its budget", [TOOLS / "check_style.py"]),
         ("style: every rule finds a planted violation", [TOOLS / "check_style.py", "--self-test"]),
         ("environments of others are refused", [TOOLS / "environment.py", "--self-test"]),
