@@ -233,10 +233,7 @@ def from_vit(
     "A model with the weights of a full model, its teacher. Raises ValueError if that one has no name."
     named = vit.recipe()
     if named is None:
-        raise ValueError(
-            "a model that was handed over cannot be made again; make it with SparseViT(timm's name, "
-            "arguments)"
-        )
+        raise ValueError("a model that was handed over cannot be made again; make it by its name in timm")
     made = cls(named["model"], named["arguments"], stages)
     made.vit.load_state_dict(vit.state_dict())
     return made.to(vit.mean.device).set_teacher(vit)

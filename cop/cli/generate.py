@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor
-from torchvision.io import read_image, write_png
+from torchvision.io import encode_png, read_image
 from torchvision.utils import make_grid
 from tqdm import tqdm
 
@@ -32,9 +32,11 @@ from cop.cli.common import (
 )
 from .task import numbered_for, read_record
 from .verbs import EvaluateImages, Sample, TrainClassifier, TrainCmar, TrainMar, command_line
+from ..core.checks import check_counts
 from ..core.config import TrainingConfig
 from ..core.files import atomic_write
 from ..core.hub import device_or_gpu
+from ..core.records import write_json
 from ..core.registry import ORDERS
 from ..generate.cmar import Variant, cmar_variant, sample_images, train_cmar
 from ..generate.diffusion import diffusion_tables
@@ -140,14 +142,7 @@ def verb_train_cmar(o: TrainCmar) -> None:
 # %% ../../nbs/6_appendix/76_cli_generate.ipynb #14711880
 def _write_picture(path: Path, picture: Tensor) -> None:
     with atomic_write(path) as f:
-        write_png(picture, str(f))
-
-
-def _read_picture(path: Path) -> Tensor:  # uint8 (C, H, W)
-    try:
-        return read_image(str(path))
-    except RuntimeError as e:
-        raise ValueError(f"{path} is damaged: remove it, and the same command makes it again") from e
+        f.write_bytes(encode_png(picture).numpy().tobytes())
 
 
 def _classes(typed: str, names: list[str], known: int) -> list[int]:
@@ -168,12 +163,6 @@ def _classes(typed: str, names: list[str], known: int) -> list[int]:
     return sorted(found)
 
 # %% ../../nbs/6_appendix/76_cli_generate.ipynb #4ad2c7e6
-def _check_sampling(o: Sample) -> None:
-    for name in ("batch", "count"):
-        if getattr(o, name) < 1:
-            raise ValueError(f"{name} is {getattr(o, name)}; it must be at least 1")
-
-
 def _check_needs_no_image(order: str) -> None:
     "Raise a ValueError for a registered order that is made from images."
     if order in ORDERS and (ORDERS[order].kind == "image" or ORDERS[order].fitted):
@@ -186,7 +175,12 @@ def _check_needs_no_image(order: str) -> None:
 def _check_record(out: Path, about: dict) -> None:
     "Raise a ValueError if a folder holds images that were made in another way."
     made_by = read_record(out / "sampling.json")
-    if differ := [name for name, value in made_by.items() if about.get(name) != value]:
+    if not made_by and any(out.glob("*/*.png")):
+        raise ValueError(
+            f"{out} holds images, and no sampling.json that says how they were made: use another --out"
+        )
+    names = {**made_by, **about} if made_by else ()
+    if differ := [name for name in names if made_by.get(name) != about.get(name)]:
         raise ValueError(
             f"{out} holds images that were made with other {', '.join(differ)}: use another --out"
         )
@@ -195,11 +189,19 @@ def _check_record(out: Path, about: dict) -> None:
 def _picture_path(out: Path, label: int, number: int) -> Path:
     return out / str(label) / f"{number:05d}.png"
 
+# %% ../../nbs/6_appendix/76_cli_generate.ipynb #d70e88dc
+def _is_whole(path: Path) -> bool:
+    "Is there a picture that can be decoded? One that was cut off or damaged is made again."
+    try:
+        return path.is_file() and read_image(str(path)).numel() > 0
+    except RuntimeError:
+        return False
+
 
 def _missing(out: Path, classes: list[int], count: int) -> Tensor:  # (m, 2) class and number
     "The images that are to be made."
     every = [(label, number) for number in range(count) for label in classes]
-    missing = [which for which in every if not _picture_path(out, *which).exists()]
+    missing = [which for which in every if not _is_whole(_picture_path(out, *which))]
     return torch.tensor(missing, dtype=torch.long).view(-1, 2)
 
 # %% ../../nbs/6_appendix/76_cli_generate.ipynb #c6e8b310
@@ -211,8 +213,7 @@ def _make_missing(
         for part in mine.split(batch) if len(mine) else ():
             pictures = sample(*part.T)
             if state.is_main_process and not (out / "sampling.json").exists():
-                with atomic_write(out / "sampling.json") as f:
-                    f.write_text(json.dumps(about, indent=1) + "\n")
+                write_json(out / "sampling.json", about)
             for which, picture in zip(part.tolist(), pictures):
                 _write_picture(_picture_path(out, *which), picture)
             bar.update(len(part))
@@ -220,9 +221,9 @@ def _make_missing(
 
 def _write_sample_sheet(out: Path, classes: list[int], shown: int) -> None:
     "The first images of every class as one picture, a row a class."
-    pictures = [_read_picture(_picture_path(out, label, i)) for label in classes for i in range(shown)]
+    pictures = [read_image(str(_picture_path(out, label, i))) for label in classes for i in range(shown)]
     sheet = make_grid(torch.stack(pictures), nrow=shown, padding=2, pad_value=255)
-    write_png(sheet, str(out / "sheet.png"))
+    _write_picture(out / "sheet.png", sheet)
 
 # %% ../../nbs/6_appendix/76_cli_generate.ipynb #2e52a672
 def _sampled_along(o: Sample, tokenizer: Tokenizer, classes: list[int]) -> OrderSource:
@@ -236,7 +237,7 @@ def _sampled_along(o: Sample, tokenizer: Tokenizer, classes: list[int]) -> Order
 
 def verb_sample(o: Sample) -> None:
     "Sample images along an order; what is there already is left as it is."
-    _check_sampling(o)
+    check_counts(batch=o.batch, count=o.count)
     net, tokenizer, digest = load_generator(o.model, o.public.size, o.public.vae)
     names = net.class_names or (list(wordnet_ids()) if net.class_num == 1000 and o.classes != "all" else [])
     out, classes, state = Path(o.out), _classes(o.classes, names, net.class_num), processes()
@@ -323,7 +324,6 @@ def verb_evaluate_images(o: EvaluateImages) -> None:
     interval = frechet_interval(seen, statistics, o.boot)
     result = {"images": len(made), "extractor": features.name, "reference": o.images.source, **found}
     result[f"{next(iter(found))}, 95 % interval"] = [interval.low, interval.high]
-    with atomic_write(Path(o.made) / "measures.json") as f:
-        f.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(Path(o.made) / "measures.json", result)
     for name, value in result.items():
         print(_measure_line(name, value))

@@ -234,12 +234,17 @@ def _make_record(folder: Path, state: _TrainingState, run: dict) -> dict:
     return {**record, "checksum": _checksum(record)}
 
 # %% ../../nbs/6_appendix/56_checkpoints.ipynb #7ee9bd58
+def _remove_left(out: Path) -> None:
+    "Remove what a run left that was killed while it wrote or removed a checkpoint."
+    for left in (out / "checkpoints").glob("*.tmp"):
+        shutil.rmtree(left)
+
+
 def _save_checkpoint(out: Path, state: _TrainingState, run: dict, keep: int):
     "Write a checkpoint under a temporary name, rename it, remove the oldest. Raises WriteError."
     folder = out / "checkpoints" / f"step-{state.step:08d}"
     temporary = folder.with_suffix(".tmp")
-    for left in folder.parent.glob("*.tmp"):
-        shutil.rmtree(left)  # by a run that was killed while writing
+    _remove_left(out)
     try:
         for name, tensors in state.tensors().items():
             write_tensors(temporary / name, {k: v.detach().cpu().clone() for k, v in tensors.items()})
@@ -251,7 +256,8 @@ def _save_checkpoint(out: Path, state: _TrainingState, run: dict, keep: int):
         os.replace(temporary, folder)
         sync(folder.parent)
     for old in list_checkpoints(out)[:-keep]:
-        shutil.rmtree(old)
+        os.replace(old, old.with_suffix(".tmp"))  # half a checkpoint never has a checkpoint's name
+        shutil.rmtree(old.with_suffix(".tmp"))
 
 # %% ../../nbs/6_appendix/56_checkpoints.ipynb #5437ae9f
 class _Record(TypedDict):

@@ -143,6 +143,13 @@ class FolderInUse(OSError):
     "Another run writes to a folder."
 
 
+def _rank() -> int:
+    "The number of this process in a distributed run; 0: the main one, or the only one."
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank()
+    return int(os.environ.get("RANK", 0))
+
+
 def _holder(folder: Path) -> str:
     "Who holds a folder, as it wrote it down."
     try:
@@ -177,7 +184,7 @@ def hold_folder(
 ) -> Iterator[None]:
     "Keep other runs out of a folder. Raises `FolderInUse` if one is there, or `WriteError`."
     folder = Path(folder)
-    if int(os.environ.get("RANK", 0)):  # the main process of a distributed run holds it
+    if _rank():  # the main process of a distributed run holds it
         yield
         return
     with write_errors(folder):

@@ -25,6 +25,7 @@ from torch.utils.data import Dataset
 from .batches import _held_out_batches, _load_batches, _StepBatches
 from cop.core.checkpoints import (
     _optimised_parameters,
+    _remove_left,
     _save_checkpoint,
     _TrainingState,
     list_checkpoints,
@@ -312,6 +313,8 @@ def _go_on(run: _Run, batches: _StepBatches, resume: bool, progress: bool) -> in
     "From the newest checkpoint to the end; 0 if the run is finished, else the reason why it was stopped."
     state, accelerator = run.state, run.accelerator
     with accelerator.main_process_first():
+        if accelerator.is_main_process:
+            _remove_left(run.out)
         _resume(run.out, state, run.description, resume)
     if state.step < run.config.steps:
         return _run_steps(run, batches, progress)

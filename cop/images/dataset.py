@@ -281,7 +281,7 @@ def marks(self: ImageSet) -> list[str] | None:  # n; None: the images are no fil
 def _hash_files(images: ImageSet) -> bytes:  # empty if they are no files
     "A hash of the marks of files; of their names, where there is no folder to read them from."
     marks = images.marks() or [Path(file).name for file in images.files or ()]
-    return hashlib.sha256("\n".join(marks).encode()).digest() if marks else b""
+    return hashlib.sha256(os.fsencode("\n".join(marks))).digest() if marks else b""
 
 # %% ../../nbs/1_question/01_images.ipynb #01aa0004
 @patch

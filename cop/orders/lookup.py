@@ -25,6 +25,7 @@ from ..core.hub import shipped_models
 from ..core.records import read_json, write_json
 from ..core.registry import ORDERS
 from ..images.dataset import ImageSet, evenly_spaced
+from ..images.labels import align_classes
 from ..images.tokenizers import Tokenizer, fit_tokenizer, patch_grid
 from .prior import ClassPrior
 from .registry import OrderEntry, get_order, list_orders
@@ -303,7 +304,9 @@ def _made(entry: OrderEntry, inputs: _Inputs) -> Tensor:  # (N,)
     if entry.fitted and images is None:
         raise ValueError(f"the order {entry.name} is chosen on training images: pass images=")
     if entry.model == "random_vit":  # a classifier's losses
-        images.check_labels(getattr(inputs.model, "classes", None))
+        vit = inputs.model
+        images = align_classes(images, getattr(vit, "class_names", None), getattr(vit, "classes", None))
+        images.check_labels(getattr(vit, "classes", None))
     made = {"grid": inputs.grid, "images": images, "model": inputs.model}
     if "tokens" in entry.needs:
         some = evenly_spaced(len(images), 10_000)

@@ -19,7 +19,6 @@ from torch.nn.functional import interpolate
 from tqdm import tqdm
 
 from ..core.checks import check_counts, check_seed, targets_last
-from ..core.files import atomic_write
 from ..core.random import hash_keys, random_permutation
 from ..core.records import write_json
 from ..core.registry import IMAGE_SOURCES, ORDERS
