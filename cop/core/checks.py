@@ -4,18 +4,29 @@
 
 # %% auto #0
 __all__ = ['Oracle', 'values_known', 'check_counts', 'check_seed', 'check_order', 'check_targets', 'targets_last',
-           'check_observed', 'check_greedy', 'check_lengths']
+           'check_observed', 'check_greedy', 'check_lengths', 'checked']
 
 # %% ../../nbs/6_appendix/51_checks.ipynb #1ac72c41
-from typing import Any, Literal, get_args
+import inspect
+import math
+import operator
+import threading
+import types
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch._guards import detect_fake_mode
 
 # %% ../../nbs/6_appendix/51_checks.ipynb #93d4fcfd
 def values_known() -> bool:
-    "Can a check look at the values of tensors? Not while a model is exported."
-    return not torch.compiler.is_exporting()
+    "Can a check look at the values of tensors? Not while a model is exported or compiled, nor of fake tensors."
+    if torch.compiler.is_compiling() or torch.compiler.is_exporting():
+        return False
+    return detect_fake_mode() is None
 
 # %% ../../nbs/6_appendix/51_checks.ipynb #d20106e3
 def check_counts(
@@ -46,7 +57,7 @@ def check_order(
             f"{tuple(order.shape)}; add a batch dimension with order[None] if that is missing"
         )
     wrong = (order.sort(dim=1).values != torch.arange(order.shape[1], device=order.device)).any(1)
-    if wrong.any():
+    if values_known() and wrong.any():
         raise ValueError(
             f"row {int(wrong.nonzero()[0])} of the order is no permutation: every number 0 … "
             f"{order.shape[1] - 1} must occur once"
@@ -67,7 +78,7 @@ def check_targets(
             f"targets are bool of shape ({shape[1]},) or {tuple(shape)}, not {targets.dtype} of shape "
             f"{tuple(targets.shape)}"
         )
-    if not (targets.any(-1)).all():
+    if values_known() and not targets.any(-1).all():
         raise ValueError(
             "there is an image without a target; mark at least one token, or pass None to count all"
         )
@@ -117,7 +128,7 @@ def check_greedy(
         raise ValueError(f"draws is {draws}; an expectation needs at least 1")
     counted = check_targets(targets, shape, device)
     free = ~counted if targets is not None else counted
-    if not free.any(1).all():
+    if values_known() and not free.any(1).all():
         raise ValueError("every token of an image is a target, so none can be revealed; leave some out")
     most = int(free.sum(1).max())
     return free, counted, most if steps is None else min(steps, most)
@@ -134,3 +145,168 @@ def check_lengths(
     if lengths.ndim != 1 or lengths.is_floating_point() or not ((0 <= lengths) & (lengths <= n_tokens)).all():
         raise ValueError(f"lengths are whole numbers 0 … {n_tokens} in a row, not {lengths.tolist()}")
     return lengths.long().cpu()
+
+# %% ../../nbs/6_appendix/51_checks.ipynb #78ed2522
+class _Rule(NamedTuple):
+    "What an argument may be, read from its annotation."
+
+    words: tuple[str, ...]  # of a Literal
+    names: frozenset[str]  # "tensor", "whole", "number", "flag", "text", "nothing"
+    items: int | None  # whole numbers in a row: how many, 0 if any number of them will do; None: no row
+    is_open: bool  # something else, too, which the function itself must check
+
+
+_PLAIN = {
+    Tensor: "tensor",
+    int: "whole",
+    float: "number",
+    bool: "flag",
+    str: "text",
+    types.NoneType: "nothing",
+}
+_TEXT = {
+    "tensor": "a tensor",
+    "whole": "a whole number",
+    "number": "a finite number",
+    "flag": "True or False",
+    "text": "a text",
+    "nothing": "None",
+}
+
+
+def _read_rule(annotation: Any) -> _Rule:
+    "What an annotation admits."
+    words, names, items, is_open = (), set(), None, False
+    either = get_origin(annotation) in (Union, types.UnionType)
+    for part in get_args(annotation) if either else (annotation,):
+        arguments = get_args(part)
+        if part in _PLAIN:
+            names.add(_PLAIN[part])
+        elif get_origin(part) is Literal:
+            words += arguments
+        elif get_origin(part) in (tuple, Sequence, list) and set(arguments) <= {int, ...}:
+            items = 0 if len(arguments) == 1 or ... in arguments else len(arguments)
+        else:
+            is_open = True
+    return _Rule(words, frozenset(names), items, is_open)
+
+# %% ../../nbs/6_appendix/51_checks.ipynb #61fcd4c4
+def _wanted(rule: _Rule) -> str:
+    "What an error message says that an argument must be."
+    said = [_TEXT[name] for name in _TEXT if name in rule.names]
+    if rule.items is not None:
+        said.insert(0, f"{rule.items or 'some'} whole numbers in a row")
+    if rule.words:
+        said.insert(0, "one of " + ", ".join(map(repr, rule.words)))
+    return " or ".join(said)
+
+
+# what a tensor of this name holds, in every function
+_FLOATS = {
+    "A",
+    "tokens",
+    "scores",
+    "curve",
+    "noise",
+    "weights",
+    "latents",
+    "covariance",
+    "mean",
+    "covariances",
+}
+_WHOLE = {"order", "orders", "order_a", "order_b", "keys", "index", "labels", "lengths", "numbers"}
+_BOOLS = {"observed", "counted", "candidates", "free", "seen", "flip"}
+
+
+def _check_held(name: str, x: Tensor) -> None:
+    "Raise a ValueError unless a tensor holds what its name says, and has values, all of them finite."
+    if x.device.type == "meta" or x.layout != torch.strided:
+        what = "on the meta device, without values" if x.device.type == "meta" else f"{x.layout}"
+        raise ValueError(f"{name} is {what}; pass a dense tensor of numbers")
+    floating, boolean = x.is_floating_point(), x.dtype == torch.bool
+    empty = not x.numel()  # an empty list has no type
+    wrong = {
+        "floating-point numbers": name in _FLOATS and not floating,
+        "whole numbers": name in _WHOLE and (floating or boolean) and not empty,
+        "bool": name in _BOOLS and not boolean,
+        "real numbers": x.is_complex(),
+    }
+    for expected in (expected for expected, is_wrong in wrong.items() if is_wrong):
+        raise ValueError(f"{name} is {x.dtype} of shape {tuple(x.shape)}; it must be {expected}")
+    if floating and values_known() and not x.isfinite().all():
+        raise ValueError(f"{name} is not finite: look for NaN or infinity in it")
+
+# %% ../../nbs/6_appendix/51_checks.ipynb #92c5cbff
+def _whole(value: Any) -> int | None:  # None: it is no whole number
+    if isinstance(value, (bool, np.bool_, Tensor, np.ndarray)):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
+
+
+def _check_number(name: str, value: Any, rule: _Rule) -> Any:
+    "A whole number, a number or a row of whole numbers that a rule admits, or a ValueError."
+    whole = _whole(value)
+    if whole is not None and "whole" in rule.names:
+        if abs(whole) < 2**63:
+            return whole
+        raise ValueError(f"{name} is {value}; it must be a whole number of at most 63 bits")
+    if isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and "number" in rule.names:
+        if abs(value) < 1e300:  # NaN fails, too
+            return float(value)
+    if isinstance(value, (tuple, list, range, torch.Size)) and rule.items is not None:
+        row = [_whole(item) for item in value]
+        if None not in row and len(row) == (rule.items or len(row)) and all(abs(k) < 2**63 for k in row):
+            return tuple(row)
+    raise ValueError(f"{name} is {_shown(value)}; it must be {_wanted(rule)}")
+
+
+def _shown(value: Any) -> str:
+    "A value as an error message shows it: numbers and words as they are, else the type."
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
+    plain = isinstance(value, (int, float, str, tuple, list, np.number, type(None)))
+    return repr(value) if plain and len(repr(value)) < 60 else f"of type {type(value).__name__}"
+
+# %% ../../nbs/6_appendix/51_checks.ipynb #b8b08642
+def _check_argument(name: str, value: Any, rule: _Rule) -> Any:
+    "The argument as the function expects it, or a ValueError of one line."
+    if isinstance(value, Tensor) and "tensor" in rule.names:
+        _check_held(name, value)
+        return value
+    kind = {type(None): "nothing", bool: "flag", np.bool_: "flag", str: "text"}.get(type(value))
+    if kind in rule.names or isinstance(value, str) and value in rule.words:
+        return value
+    if rule.is_open and not isinstance(value, (int, float, np.number)):
+        return value
+    if rule.is_open and not rule.names & {"whole", "number"}:
+        return value
+    return _check_number(name, value, rule)
+
+# %% ../../nbs/6_appendix/51_checks.ipynb #e1e759d2
+def checked(
+    function: Callable,  # a public function or method, with annotations
+) -> Callable:  # the same, which looks at its arguments first
+    "Refuse arguments that contradict their annotations, in one line; take NumPy's numbers as Python's."
+    parameters = list(inspect.signature(function).parameters.values())
+    positional = [p.name for p in parameters if p.kind == p.POSITIONAL_OR_KEYWORD]
+    row = next((p.name for p in parameters if p.kind == p.VAR_POSITIONAL), None)
+    annotated = [p for p in parameters if p.annotation is not p.empty and p.kind != p.VAR_KEYWORD]
+    rules = {p.name: _read_rule(p.annotation) for p in annotated}
+    rules = {
+        k: r for k, r in rules.items() if r.names - {"nothing", "text"} or r.words or r.items is not None
+    }
+
+    @wraps(function)
+    def with_checks(*args, **kwargs):
+        if torch.compiler.is_compiling():
+            return function(*args, **kwargs)
+        names = positional + [row] * (len(args) - len(positional))
+        args = [_check_argument(n, x, rules[n]) if n in rules else x for n, x in zip(names, args)]
+        for name in kwargs.keys() & rules.keys():
+            kwargs[name] = _check_argument(name, kwargs[name], rules[name])
+        return function(*args, **kwargs)
+
+    return with_checks
