@@ -19,12 +19,14 @@ from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 
 from .sparse_vit import SparseViT, keep_count
+from ..core.checks import checked
 from ..core.hub import Pretrained
 
 # %% ../../nbs/4_classification/35_dynamicvit.ipynb #55dffb69
 class TokenPredictor(nn.Module):
     "Log-probabilities of keeping and of dropping each token (DynamicViT, Sec. 3.2)."
 
+    @checked
     def __init__(
         self,
         width: int,  # of the tokens, D, divisible by 4
@@ -118,6 +120,7 @@ def embed_patches(
 class _Teacher:
     "A frozen model that is not part of another model's weights; copies of that model share it."
 
+    @checked
     def __init__(self, vit: SparseViT):
         self.vit = copy.deepcopy(vit).eval().requires_grad_(False)
 
@@ -139,6 +142,7 @@ def _stages_of(stages: Sequence[int] | None, depth: int) -> tuple[int, ...]:
 class DynamicViT(Pretrained):
     "A timm ViT that drops tokens between its blocks (Rao et al. 2021)."
 
+    @checked
     def __init__(
         self,
         # timm's name of a VisionTransformer with a class token and plain blocks; or such a model, which then
@@ -205,6 +209,7 @@ def set_teacher(
 
 # %% ../../nbs/4_classification/35_dynamicvit.ipynb #dc7ab82c
 @patch(cls_method=True)
+@checked
 def from_vit(
     cls: DynamicViT,
     vit: SparseViT,  # made by name; it is also the teacher
@@ -336,6 +341,7 @@ def _distillation_terms(
 
 # %% ../../nbs/4_classification/35_dynamicvit.ipynb #ada4dede
 @patch
+@checked
 def forward(
     self: DynamicViT,
     images: Tensor,  # (B, C, H, W): uint8, 0 … 255; or float, in the range that the timm model takes
@@ -363,6 +369,7 @@ def forward(
 
 @patch
 @torch.no_grad()
+@checked
 def survivors(
     self: DynamicViT,
     images: Tensor,  # (B, C, H, W): uint8, 0 … 255; or float, in the range that the timm model takes

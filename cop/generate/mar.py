@@ -18,7 +18,7 @@ from fastcore.basics import patch
 from torch import Tensor
 from tqdm import tqdm
 
-from ..core.checks import check_order
+from ..core.checks import check_order, checked
 from ..core.config import SIZES, TRAININGS, TrainingConfig
 from ..core.files import fingerprint
 from ..core.hub import load_public_weights, weight_differences
@@ -31,6 +31,7 @@ from ..images.kl16 import KL16
 from ..images.tokenizers import Tokenizer
 
 # %% ../../nbs/3_generation/23_mar.ipynb #6d927457
+@checked
 def masked_after(
     n_tokens: int,  # tokens to sample, ≥ 1
     # steps, 1 … n_tokens; None: a quarter of the tokens, as the public code's 64 of 256
@@ -51,6 +52,7 @@ def masked_after(
     return schedule + [0]
 
 
+@checked
 def guidance_scale(
     cfg: float,  # guidance when everything is known, ≥ 0; 1: none
     cfg_schedule: Literal["linear", "constant"],  # linear in the share of known tokens, or constant
@@ -166,6 +168,7 @@ def _sample_at(
 # %% ../../nbs/3_generation/23_mar.ipynb #280cf4c8
 @patch
 @torch.no_grad()
+@checked(empty=False)
 def steps(
     self: MAR,
     labels: Tensor,  # (B,) int64 classes
@@ -212,6 +215,7 @@ def steps(
 
 # %% ../../nbs/3_generation/23_mar.ipynb #79152bb6
 @patch
+@checked(empty=False)
 def sample(
     self: MAR,
     labels: Tensor,  # (B,) int64 classes
@@ -229,6 +233,7 @@ def sample(
     return latents
 
 # %% ../../nbs/3_generation/23_mar.ipynb #d9910b3f
+@checked
 def to_latents(
     tokens: Tensor,  # (B, N, C)
     grid: tuple[int, int],  # rows, columns
@@ -237,6 +242,7 @@ def to_latents(
     return tokens.mT.unflatten(2, grid)
 
 
+@checked
 def to_tokens(
     latents: Tensor,  # (B, C, H, W)
 ) -> Tensor:  # (B, N, C)

@@ -18,7 +18,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from ..core.checks import checked
+
 # %% ../../nbs/1_question/01_images.ipynb #01aa0001
+@checked
 def check_classes(
     labels: Sequence[int] | Tensor,  # (n,) numbers of classes, −1 where there is none
 ) -> Tensor:  # (n,) int64
@@ -41,6 +44,7 @@ def _check_counts(name: str, n: int, **have: Tensor | list | None) -> None:
 class ImageSet(Dataset):
     "Images as `uint8` with labels and indices."
 
+    @checked
     def __init__(
         self,
         # (n, C, H, W) uint8 held in memory, or a function i → (C, H, W) uint8
@@ -95,6 +99,7 @@ def _stack(
     return torch.stack(images)
 
 # %% ../../nbs/1_question/01_images.ipynb #1f8eb905
+@checked
 def check_indices(
     indices: Sequence[int] | Tensor,  # whole numbers in a row
 ) -> Tensor:  # (B,) int64
@@ -110,6 +115,7 @@ def check_indices(
 
 # %% ../../nbs/1_question/01_images.ipynb #697a536f
 @patch
+@checked
 def images(
     self: ImageSet,
     indices: Sequence[int] | Tensor | None = None,  # positions in the set; all of them if None
@@ -127,6 +133,7 @@ def images(
 
 
 @patch
+@checked
 def file_name(
     self: ImageSet,
     i: int,  # position in the set
@@ -153,6 +160,7 @@ def in_memory(
 
 # %% ../../nbs/1_question/01_images.ipynb #5b4f00dd
 @patch
+@checked
 def check_labels(
     self: ImageSet,
     classes: int | None = None,  # number of classes that a model knows; None: any
@@ -182,6 +190,7 @@ def flip_sample(
     return {**sample, "image": image, "flip": bool(flip)}
 
 # %% ../../nbs/1_question/01_images.ipynb #9fccfc03
+@checked
 def random_flip(
     sample: dict,  # {"image": (C, H, W), "label", "index"}
     key: int,  # of the sample, well mixed
@@ -190,6 +199,7 @@ def random_flip(
     return flip_sample(sample, key & 1)
 
 # %% ../../nbs/1_question/01_images.ipynb #406a609e
+@checked
 def crop_sample(
     sample: dict,  # {"image": (C, H, W), "label", "index"}
     box: Sequence[int],  # top, left, height, width of the crop, pixels; it may reach beyond the image
@@ -198,14 +208,19 @@ def crop_sample(
     from torchvision.transforms.v2 import functional as TF  # takes a second to import
 
     image = sample["image"]
-    top, left, height, width = box
     h, w = image.shape[-2:]
+    top, left, height, width = box if len(box) == 4 else (0, 0, 0, 0)
+    if not (0 < height and 0 < width and -height < top < h and -width < left < w):
+        raise ValueError(
+            f"the box {tuple(box)} is no part of an image of {h}×{w} pixels; give top, left, height, width"
+        )
     part = TF.crop(image, top, left, height, width)  # black beyond the image
     if (height, width) != (h, w):
         part = TF.resize(part, [h, w], antialias=True)
     return {**sample, "image": part, "box": torch.tensor([top / h, left / w, height / h, width / w])}
 
 # %% ../../nbs/1_question/01_images.ipynb #8cf93f59
+@checked
 def evenly_spaced(
     total: int,  # images in the set, ≥ 1
     most: int,  # largest number of positions, ≥ 1
@@ -215,6 +230,7 @@ def evenly_spaced(
 
 # %% ../../nbs/1_question/01_images.ipynb #fdea25cd
 @patch
+@checked
 def spread(
     self: ImageSet,
     most: int,  # largest number of images, ≥ 1

@@ -22,6 +22,12 @@ from .sources import Fit, _as_pixels, _readable, load_images, opaque, read_image
 def _pixels(picture: Any) -> np.ndarray:  # uint8 (H, W, 1 or 3)
     "The pixels of an array or a tensor. Raises ValueError if it is no picture."
     is_tensor = isinstance(picture, Tensor)
+    if not is_tensor and not isinstance(picture, np.ndarray):
+        raise ValueError(
+            f"a {type(picture).__name__} is no picture: give a file, a PIL image, an array or a tensor"
+        )
+    if is_tensor and picture.device.type == "meta":
+        raise ValueError("a picture is on the meta device, which keeps no pixels")
     x = picture.detach().cpu().numpy() if is_tensor else np.asarray(picture)
     if x.ndim == 2:
         x = x[None] if is_tensor else x[..., None]

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import Tensor, nn
 
+from ..core.checks import checked
 from ..core.hub import Pretrained
 from ..core.layers import Block, full_precision, rotary_angles, rotate
 from ..images.tokenizers import patch_grid
@@ -44,6 +45,7 @@ class Ranking(NamedTuple):
 class Ranker(Pretrained):
     "One pass from pixels to a dependency graph, with PageRank inside, and an order."
 
+    @checked
     def __init__(
         self,
         image_size: int | Sequence[int],  # pixels: a side, or height and width
@@ -287,6 +289,7 @@ def _infer(ranker: Ranker, images: Tensor) -> Ranking:
 
 
 @patch
+@checked
 def dependencies(
     self: Ranker,
     images: Tensor,  # (B, 3 or 1, H, W): uint8, or float in 0 … 1
@@ -296,6 +299,7 @@ def dependencies(
 
 
 @patch
+@checked
 def scores(
     self: Ranker,
     images: Tensor,  # (B, 3 or 1, H, W): uint8, or float in 0 … 1
@@ -308,6 +312,7 @@ Reading = Literal["score", "pagerank", "coverage"]
 
 
 @patch
+@checked
 def order(
     self: Ranker,
     images: Tensor,  # (B, 3 or 1, H, W): uint8, or float in 0 … 1
@@ -335,6 +340,7 @@ def _coverage_scores(r: Ranking) -> Tensor:
 
 # %% ../../nbs/5_beyond/43_ranker.ipynb #2a39debb
 @register_order("ranker", needs=["images", "model"], model="ranker", live=True, label="one-pass ranker")
+@checked
 def ranker_order(
     images: Tensor,  # (B, 3 or 1, H, W): uint8, or float in 0 … 1
     model: Ranker,  # in evaluation mode, on the images' device
@@ -347,6 +353,7 @@ def ranker_order(
 @register_order(
     "ranker_pagerank", needs=["images", "model"], model="ranker", live=True, label="ranker, PageRank"
 )
+@checked
 def ranker_pagerank_order(
     images: Tensor,  # (B, 3 or 1, H, W): uint8, or float in 0 … 1
     model: Ranker,  # in evaluation mode, on the images' device
@@ -359,6 +366,7 @@ def ranker_pagerank_order(
 @register_order(
     "ranker_coverage", needs=["images", "model"], model="ranker", live=True, label="ranker, coverage"
 )
+@checked
 def ranker_coverage_order(
     images: Tensor,  # (B, 3 or 1, H, W): uint8, or float in 0 … 1
     model: Ranker,  # in evaluation mode, on the images' device
@@ -368,6 +376,7 @@ def ranker_coverage_order(
         return model.order(images, "coverage")
 
 # %% ../../nbs/5_beyond/43_ranker.ipynb #cc6bd0a7
+@checked
 def ranker_macs(
     n_tokens: int,  # N
     patch_size: int,  # pixels

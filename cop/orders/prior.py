@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..core.checks import check_order
+from ..core.checks import check_order, checked
 from ..core.files import atomic_write
 from ..core.random import hash_keys, random_uniform
 from ..core.statistics import Interval
@@ -25,6 +25,7 @@ from ..images.dataset import check_classes
 class ClassPrior:
     "Orders of training images by class, for images that are still to be made."
 
+    @checked
     def __init__(
         self,
         orders: Tensor,  # (n, N), first patch first
@@ -40,6 +41,8 @@ class ClassPrior:
             )
         if labels.min() < 0:
             raise ValueError("an image has no class (label −1), and a prior has orders by class")
+        if labels.max() >= 2**24:
+            raise ValueError(f"there is a class {int(labels.max())}; classes are numbered 0, 1, 2 …")
         by_class = labels.argsort(stable=True)
         self.orders, self.labels = orders[by_class], labels[by_class]
         self.grid, self.configuration = tuple(grid), configuration or {}
@@ -53,6 +56,7 @@ class ClassPrior:
 
 # %% ../../nbs/3_generation/24_prior.ipynb #7f30c9a1
 @patch(cls_method=True)
+@checked
 def build(
     cls: ClassPrior,
     orders: Tensor,  # (n, N) of training images
@@ -81,6 +85,7 @@ def _known(self: ClassPrior, labels: Tensor) -> Tensor:
 
 # %% ../../nbs/3_generation/24_prior.ipynb #1d0fbf31
 @patch
+@checked
 def sample(
     self: ClassPrior,
     labels: Tensor,  # (B,) classes of the images to be made
@@ -97,6 +102,7 @@ def sample(
 
 
 @patch
+@checked
 def mean(
     self: ClassPrior,
     labels: Tensor,  # (B,)
@@ -169,6 +175,7 @@ def _interval(x: Tensor) -> Interval:
     return Interval(x[0].item(), *x[1:].nanquantile(torch.tensor([0.025, 0.975]).double()).tolist())
 
 # %% ../../nbs/3_generation/24_prior.ipynb #d75692b4
+@checked
 def order_consistency(
     orders: Tensor,  # (n, N)
     labels: Tensor,  # (n,) classes, at least two of them, one of them twice
@@ -177,6 +184,8 @@ def order_consistency(
 ) -> dict[str, dict[str, Interval]]:  # "tau", "rho" → "within", "between" classes, and their "difference"
     "Mean rank correlations with 95 % intervals. Raises ValueError without pairs of both kinds."
     rank = check_order(orders.cpu()).argsort(1).float()
+    if rank.shape[1] < 2:
+        raise ValueError("orders of one patch do not differ; give orders of at least 2")
     labels, n = labels.cpu(), len(rank)
     if labels.shape != (n,):
         raise ValueError(f"there are {n} orders and labels of shape {tuple(labels.shape)}; give one for each")

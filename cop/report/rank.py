@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from ..core.checks import check_counts, check_seed
+from ..core.checks import check_counts, checked
 from ..core.hub import device_or_gpu
 from ..core.registry import ORDERS
 from ..images.dataset import ImageSet
@@ -161,6 +161,7 @@ def _repr_png_(self: RankedImages) -> bytes:  # notebooks show it
     return file.getvalue()
 
 # %% ../../nbs/6_appendix/69_rank.ipynb #52b8f9e1
+@checked
 def rank(
     # a folder, a file or a pattern such as "my/*.jpg"; a list of files; PIL images; arrays (H, W, 3), (H, W),
     # (B, H, W, 3), tensors (3, H, W) or (B, 3, H, W), uint8 or float in 0 … 1; an image set, or its name
@@ -186,8 +187,6 @@ def rank(
     order or ranker, what an order lacks.
     """
     _check_pictures(images)
-    check_counts(image_size=image_size, patch_size=patch_size, batch=batch)
-    check_seed(seed)
     device = device_or_gpu(device)
     net = _ranker_of(ranker, order, device)
     size = image_size or _size_for(net, given)
