@@ -577,7 +577,7 @@ def _of_kit(kit, parts):
 
 
 def sizes():
-    "Other sizes, each with its entries: one token, one image, ten thousand tokens where time is nearly linear."
+    "Other sizes, each with its entries: one token, one image, ten thousand tokens where that is fast."
     yield "one image", _of_kit(Kit(batch=1), PARTS)
     yield "one token", _of_kit(Kit(grid=(1, 1)), (_core, _images, _orders, _estimators))
     yield "a column of tokens", _of_kit(Kit(grid=(5, 1)), (_core, _images, _orders, _learn, _report))
