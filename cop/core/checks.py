@@ -367,12 +367,13 @@ def check_greedy(
 # %% ../../nbs/6_appendix/51_checks.ipynb #a199fc7e
 @checked
 def check_lengths(
-    lengths: Tensor | None,  # (L,) whole numbers 0 … N of observed tokens; None: all of them
+    lengths: Sequence[int] | Tensor | None,  # (L,) whole numbers 0 … N of observed tokens; None: all of them
     n_tokens: int,  # N
 ) -> Tensor:  # (L,) int64, on the CPU
     "The numbers of observed tokens to evaluate. Raises ValueError if one is not in 0 … N."
     if lengths is None:
         return torch.arange(n_tokens + 1)
+    lengths = torch.as_tensor(lengths)
     if not lengths.numel():
         raise ValueError("lengths is empty; give at least one number of observed tokens")
     if lengths.ndim != 1 or lengths.is_floating_point() or not ((0 <= lengths) & (lengths <= n_tokens)).all():
