@@ -216,9 +216,13 @@ def checks(flags):
     commands = {name: (run_experiment, templates / f"{name}.ipynb", *key) for name, key in changed.items()}
     commands["comae_ablation"] = [TOOLS / "check_experiment.py", "comae_ablation", *changed["comae_ablation"]]
     run += [(f"experiment: {name}, with a changed parameter", c) for name, c in commands.items()]
+    more = ["--examples", "20000"] if "slow" in flags else []
     return run + [
         ("library in sync with the notebooks", [TOOLS / "check_sync.py"]),
         ("README and docs say what the results say", [TOOLS / "check_readme.py"]),
+        ("bad input gets a right answer or one line", [TOOLS / "check_inputs.py"]),
+        ("every path runs on a GPU that is pretended", [TOOLS / "check_devices.py"]),
+        ("properties hold on inputs that nobody chose", [TOOLS / "check_fuzz.py", *more]),
         ("wheel works from another folder", [TOOLS / "check_wheel.py"]),
         ("all commands, undisturbed", [TOOLS / "soak.py", "--minutes", "0"]),
         ("style: every rule keeps its budget", [TOOLS / "check_style.py"]),

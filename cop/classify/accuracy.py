@@ -17,6 +17,7 @@ from torch import Tensor
 from torchmetrics.functional.classification import binary_calibration_error
 
 from .predictions import Predictions, _listed, distinct_keeps
+from ..core.checks import checked
 from ..core.statistics import Interval, bootstrap_means, quantile_interval, resampled_interval
 
 # %% ../../nbs/4_classification/33_accuracy.ipynb #833385bd
@@ -85,6 +86,7 @@ def auc(
     return float(accuracy_curve(predictions, measure).mean())
 
 # %% ../../nbs/4_classification/33_accuracy.ipynb #b9f7a660
+@checked
 def per_image(
     predictions: Predictions | Sequence[Predictions],  # of one seed, or of several
     rate: float | None = None,  # share masked, 0 … 0.99; None: AuC
@@ -101,6 +103,7 @@ def per_image(
     return torch.stack([weights @ _correct(p, measure).double() for p in seeds])
 
 
+@checked
 def accuracy_interval(
     predictions: Predictions | Sequence[Predictions],  # of one seed, or of several
     rate: float | None = None,  # share masked, 0 … 0.99; None: AuC
@@ -130,6 +133,7 @@ def _paired(
     return per_image(a, rate[0], measure), per_image(b, rate[1], measure)
 
 
+@checked
 def accuracy_difference(
     a: Predictions | Sequence[Predictions],  # of one seed, or of several
     b: Predictions | Sequence[Predictions],  # for the same images, of the same seeds in the same sequence
@@ -148,6 +152,7 @@ def accuracy_difference(
     return resampled_interval(a - b, n_boot, seed, level)
 
 # %% ../../nbs/4_classification/33_accuracy.ipynb #fd29e3c9
+@checked
 def mcnemar(
     a: Predictions,  # of one seed
     b: Predictions,  # of one seed, for the same images
@@ -177,6 +182,7 @@ def _knee_locator() -> type:
         ) from e
 
 
+@checked
 def knee(
     curve: Tensor,  # (100,) accuracy at 0 … 99 % masked
     n_tokens: int,  # N, ≥ 1; it says which rates leave the same number of patches
@@ -189,7 +195,9 @@ def knee(
         raise ValueError(f"the curve is {tuple(curve.shape)}; it must be (100,), finite, at 0 … 99 % masked")
     locator = _knee_locator()
     keeps, rows = distinct_keeps(n_tokens)
-    y = curve.double().cpu()[torch.searchsorted(rows, torch.arange(len(keeps)))]  # first rate of each K
+    y = (
+        curve.detach().double().cpu()[torch.searchsorted(rows, torch.arange(len(keeps)))]
+    )  # first rate of each K
     if y.max() == y.min():
         return None
     y = (y - y.min()) / (y.max() - y.min())
@@ -214,6 +222,7 @@ class KneeInterval(NamedTuple):
         return f"{value}{interval}(none in {self.missing:.0%})"
 
 
+@checked
 def knee_interval(
     predictions: Predictions | Sequence[Predictions],  # of one seed, or of several
     measure: Literal["top1", "top5"] = "top1",
@@ -235,6 +244,7 @@ def knee_interval(
     return KneeInterval(value, low, high, 1 - len(found) / n_boot)
 
 # %% ../../nbs/4_classification/33_accuracy.ipynb #0e9abe4e
+@checked
 def calibration_error(
     predictions: Predictions | Sequence[Predictions],  # of one seed, or of several, whose errors are averaged
     rate: float,  # share masked, 0 … 0.99

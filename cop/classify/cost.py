@@ -13,8 +13,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..core.checks import checked
+
 # %% ../../nbs/4_classification/34_cost.ipynb #fd00a26c
 @torch.no_grad()
+@checked
 def count_macs(
     model: nn.Module,  # a `SparseViT`; or, if all patches are kept, any module that takes images alone
     image_shape: Sequence[int],  # C, H, W
@@ -31,6 +34,8 @@ def count_macs(
             f"a {type(model).__name__} has no n_tokens, so it cannot look at some of them; leave patches and "
             "keep out"
         )
+    if min(image_shape, default=0) < 1:
+        raise ValueError(f"image_shape is {tuple(image_shape)}; give channels, height and width")
     model = copy.deepcopy(model).to("meta").eval()
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
     images = torch.empty(1, *image_shape, dtype=dtype, device="meta")
@@ -43,6 +48,7 @@ def count_macs(
     return counter.get_total_flops() // 2
 
 # %% ../../nbs/4_classification/34_cost.ipynb #2b2e3da5
+@checked
 def vit_macs(
     n_tokens: int,  # N, ≥ 1
     width: int,  # w, of the tokens

@@ -19,12 +19,14 @@ from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 
 from .sparse_vit import SparseViT, keep_count
+from ..core.checks import checked
 from ..core.hub import Pretrained
 
 # %% ../../nbs/4_classification/35_dynamicvit.ipynb #55dffb69
 class TokenPredictor(nn.Module):
     "Log-probabilities of keeping and of dropping each token (DynamicViT, Sec. 3.2)."
 
+    @checked
     def __init__(
         self,
         width: int,  # of the tokens, D, divisible by 4
@@ -117,6 +119,7 @@ def embed_patches(
 class _Teacher:
     "A frozen model that is not part of another model's weights; copies of that model share it."
 
+    @checked
     def __init__(self, vit: SparseViT):
         self.vit = copy.deepcopy(vit).eval().requires_grad_(False)
 
@@ -138,6 +141,7 @@ def _stages_of(stages: Sequence[int] | None, depth: int) -> tuple[int, ...]:
 class DynamicViT(Pretrained):
     "A timm ViT that drops tokens between its blocks (Rao et al. 2021)."
 
+    @checked
     def __init__(
         self,
         # timm's name of a VisionTransformer with a class token and plain blocks; or such a model, which then
@@ -225,6 +229,7 @@ def set_teacher(
 
 # %% ../../nbs/4_classification/35_dynamicvit.ipynb #dc7ab82c
 @patch(cls_method=True)
+@checked
 def from_vit(
     cls: DynamicViT,
     vit: SparseViT,  # made by name; it is also the teacher
@@ -286,10 +291,7 @@ def counts(
 # %% ../../nbs/4_classification/35_dynamicvit.ipynb #76594933
 @patch
 def _drop(self: DynamicViT, x: Tensor, counts: list[int]) -> tuple[Tensor, list[Tensor]]:
-    """All blocks, with tokens removed.
-
-    Tokens (B, prefix + N, D), how many pass each stage → normalised tokens, their positions at each stage.
-    """
+    "Tokens (B, prefix + N, D) after all blocks, some removed; the positions of those that pass each stage."
     model = self.vit.model
     prefix = model.num_prefix_tokens
     positions = torch.arange(x.shape[1] - prefix, device=x.device).expand(len(x), -1)
@@ -311,10 +313,7 @@ def _drop(self: DynamicViT, x: Tensor, counts: list[int]) -> tuple[Tensor, list[
 # %% ../../nbs/4_classification/35_dynamicvit.ipynb #cc175eb4
 @patch
 def _mask(self: DynamicViT, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """All blocks, with tokens masked by sampled decisions, which have a gradient.
-
-    Tokens (B, prefix + N, D) → normalised tokens, 1 where a token is kept (B, N), after each stage.
-    """
+    "Tokens after all blocks, and sampled decisions (B, N) of each stage, 1: kept, which have a gradient."
     model = self.vit.model
     prefix = model.num_prefix_tokens
     kept = x.new_ones(len(x), x.shape[1] - prefix)
@@ -355,9 +354,8 @@ def _distillation_terms(
         teacher_tokens = teacher.model.forward_features(teacher.normalise(images))
         teacher_logits = teacher.model.forward_head(teacher_tokens)
     distance = (tokens[:, prefix:] - teacher_tokens[:, prefix:]).square().mean(2)
-    divergence = F.kl_div(
-        logits.log_softmax(1), teacher_logits.log_softmax(1), log_target=True, reduction="batchmean"
-    )
+    how = {"log_target": True, "reduction": "batchmean"}
+    divergence = F.kl_div(logits.log_softmax(1), teacher_logits.log_softmax(1), **how)
     return {"distilled": divergence, "features": (distance * kept).sum() / kept.sum().clamp(min=1)}
 
 # %% ../../nbs/4_classification/35_dynamicvit.ipynb #ada4dede
@@ -389,6 +387,7 @@ def forward(
 
 @patch
 @torch.no_grad()
+@checked
 def survivors(
     self: DynamicViT,
     images: Tensor,  # (B, C, H, W): uint8, 0 … 255; or float, in the range that the timm model takes

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from .sparse_vit import SparseViT
+from ..core.checks import checked
 from ..images.dataset import ImageSet
 from ..orders.rankings import order_from_scores
 from ..orders.registry import register_order
@@ -38,6 +39,7 @@ def _last_attention_input(vit: SparseViT, images: Tensor) -> Tensor:  # (B, pref
 # %% ../../nbs/4_classification/31_cvit.ipynb #b5c1bd2e
 @register_order("attention", needs=["model", "images"], model="dense_vit", label="[CLS] attention")
 @torch.no_grad()
+@checked
 def attention_order(
     vit: SparseViT,  # with a class token and plain blocks, in evaluation mode
     images: Tensor,  # (B, C, H, W), on its device
@@ -71,6 +73,7 @@ def _losses_of_candidates(
     "supervised", needs=["model", "images"], kind="fixed", model="random_vit", label="supervised fixed order"
 )
 @torch.no_grad()
+@checked
 def supervised_order(
     vit: SparseViT,  # trained along random orders, in evaluation mode
     images: ImageSet,  # training images that it is chosen on, with classes
@@ -90,6 +93,7 @@ def supervised_order(
     return torch.tensor(chosen + left)
 
 # %% ../../nbs/4_classification/31_cvit.ipynb #eaaca7f8
+@checked
 def coarser(
     vit: SparseViT,  # made by name, with learned positions
     patch_size: int,  # pixels; must divide the image's sides

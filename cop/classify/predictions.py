@@ -21,12 +21,14 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from .sparse_vit import kept_tokens
+from ..core.checks import checked
 from ..core.files import atomic_write
 from ..images.dataset import ImageSet
 from ..images.labels import align_classes
 from ..orders.lookup import order_source
 
 # %% ../../nbs/4_classification/32_predictions.ipynb #bcf7c7ea
+@checked
 def distinct_keeps(
     n_tokens: int,  # N, ≥ 1
 ) -> tuple[Tensor, Tensor]:
@@ -52,6 +54,7 @@ def _check_keeps(keeps: Tensor, n_tokens: int) -> None:
         )
 
 # %% ../../nbs/4_classification/32_predictions.ipynb #bd8dbf06
+@checked
 @dataclass
 class Predictions:
     "What a classifier predicted, for every number of patches and every image."
@@ -84,6 +87,7 @@ class Predictions:
 
 # %% ../../nbs/4_classification/32_predictions.ipynb #b95f0a17
 @patch
+@checked
 def at(
     self: Predictions,
     rate: float,  # share masked, 0 … 0.99
@@ -174,6 +178,7 @@ def _in_evaluation_mode(model: Callable, device: Any) -> Iterator[Any]:  # the d
 
 # %% ../../nbs/4_classification/32_predictions.ipynb #17e4b9d2
 @torch.no_grad()
+@checked
 def evaluate(
     # images uint8 (B, C, H, W), order (B, N), keep → logits (B, classes), such as a `SparseViT`; a module
     # predicts in evaluation mode

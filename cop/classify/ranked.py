@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from .sparse_vit import SparseViT
-from ..core.checks import check_order
+from ..core.checks import check_order, checked
 from ..core.files import digest
 from ..core.layers import full_precision
 from ..core.random import hash_keys, random_uniform
@@ -24,6 +24,7 @@ from ..learn.distillation import Objective
 from ..learn.ranker import Ranker, Reading
 
 # %% ../../nbs/5_beyond/47_ranked.ipynb #5bd72e90
+@checked
 def same_patches(
     ranker: Ranker,
     grid: tuple[int, int],  # of a classifier: rows, columns
@@ -57,6 +58,7 @@ class RankedViT(nn.Module):
     def n_tokens(self) -> int:
         return self.vit.n_tokens
 
+    @checked
     def forward(
         self,
         images: Tensor,  # (B, C, H, W) uint8
@@ -156,6 +158,7 @@ def _exchange_loss(
     return loss
 
 # %% ../../nbs/5_beyond/47_ranked.ipynb #b018680c
+@checked
 def label_objective(
     images: ImageSet,  # training images, with classes
     # a trained classifier, best one of random orders; it is copied, and not changed

@@ -26,10 +26,12 @@ from cop.classify.timm_models import (
     timm_name,
     weights_arguments,
 )
+from ..core.checks import checked
 from ..core.hub import Pretrained, weight_differences
 from ..images.tokenizers import patch_grid
 
 # %% ../../nbs/4_classification/29_sparse_vit.ipynb #fcda8c66
+@checked
 def kept_tokens(
     rate: float,  # share of the patches that is masked, 0 … below 1
     n_tokens: int,  # N, ≥ 1
@@ -45,7 +47,7 @@ def kept_tokens(
 def _is_whole(number: object) -> bool:
     return isinstance(number, (int, np.integer)) and not isinstance(number, bool)
 
-
+# %% ../../nbs/4_classification/29_sparse_vit.ipynb #10c03ed8
 def keep_count(
     n_tokens: int,  # N, ≥ 1
     patches: int | None = None,  # a number of patches, 1 … N
@@ -53,6 +55,8 @@ def keep_count(
     keep: float | int | None = None,
 ) -> int:  # K, 1 … N; N if neither is given
     "The number of patches that are kept. Raises ValueError if it is none, or more than there are."
+    if not _is_whole(n_tokens) or n_tokens < 1:
+        raise ValueError(f"n_tokens is {n_tokens!r}; it must be a whole number of at least 1")
     if patches is not None and keep is not None:
         raise ValueError(f"patches is {patches} and keep is {keep}; pass one of them")
     if _is_whole(keep) and keep == 1:
@@ -288,8 +292,10 @@ def normalise(
     images: Tensor,  # (B, C, H, W): uint8, 0 … 255; or float, which is taken as it is
 ) -> Tensor:  # float, (B, C, H, W)
     "Images in the range that the timm model was trained on."
+    if images.device.type == "meta" != self.mean.device.type:
+        raise ValueError("images are on the meta device, which keeps no pixels; move them to the model")
     if images.dtype != torch.uint8:
-        return images
+        return images.to(self.mean.dtype)
     return (images.to(self.mean.dtype) / 255 - self.mean) / self.std
 
 
@@ -301,6 +307,8 @@ def _first_positions(
     # that no patch occurs twice is not checked here: the check would wait for the device
     if _kind(order) not in (torch.int64, torch.int32):
         raise ValueError(f"the order is {_kind(order)}; it must be a tensor of patch numbers, int64")
+    if order.device.type == "meta" != images.device.type:
+        raise ValueError("the order is on the meta device, which keeps no values; move it to the images")
     if order.shape[-1] != h * w or order.ndim > 2 or (order.ndim == 2 and order.shape[0] != images.shape[0]):
         raise ValueError(
             f"the order is {tuple(order.shape)}, of {images.shape[0]} images of {h} × {w} = {h * w} patches; "

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torchvision.transforms import v2
 
 from .sparse_vit import kept_tokens
+from ..core.checks import checked
 from ..core.config import TRAININGS, TrainingConfig
 from ..core.files import digest
 from ..core.random import hash_keys, random_uniform
@@ -33,6 +34,7 @@ from ..orders.source import StoredOrder, training_orders
 Schedule = Literal["draws", "time", "none"]
 
 
+@checked
 def mask_rate(
     u: float,  # 0 … 1
 ) -> float:  # 0 … .99
@@ -40,6 +42,7 @@ def mask_rate(
     return 0.99 * (1 - math.cos(math.pi * u / 2))
 
 
+@checked
 def kept_in_step(
     step: int,  # from 0
     steps: int,  # of the whole training
@@ -63,6 +66,7 @@ def kept_in_step(
     return min(n_tokens, kept)
 
 # %% ../../nbs/4_classification/30_vit_training.ipynb #a9fef780
+@checked
 @dataclass
 class Augment:
     "Mirrors and cuts samples, decided by their keys."
@@ -87,6 +91,10 @@ class Augment:
     ) -> dict:
         "The sample with its image changed, and how it was changed."
         height, width = sample["image"].shape[-2:]
+        if self.pad >= min(height, width):
+            raise ValueError(
+                f"pad is {self.pad}, but an image has {height}×{width} pixels; choose a smaller one"
+            )
         if self.pad or self.scale < 1:
             u = random_uniform(torch.tensor([key]), 4, stream=5)[0].tolist()
             if self.pad:
@@ -107,6 +115,7 @@ def _random_box(u: list[float], height: int, width: int, scale: float) -> tuple[
     return int(u[0] * (height - rows + 1)), int(u[1] * (width - columns + 1)), rows, columns
 
 
+@checked
 def trivial_augment(
     images: Tensor,  # uint8 (B, C, H, W)
     parts: int = 16,  # each has one change of its own
@@ -116,6 +125,7 @@ def trivial_augment(
     return torch.cat([change(part) for part in images.chunk(parts)])
 
 # %% ../../nbs/4_classification/30_vit_training.ipynb #d24a8741
+@checked
 def blank(
     images: Tensor,  # (B, C, H, W)
 ) -> Tensor:  # float, the same shape

@@ -103,7 +103,7 @@ def _sampling_order(
         return order
     prior = getattr(made.sampling, "prior", None)
     if prior is None:
-        fixed = made.sampling.for_labels(torch.arange(classes), torch.zeros(classes))
+        fixed = made.sampling.for_labels(torch.arange(classes), torch.zeros(classes, dtype=torch.int64))
         prior = ClassPrior(fixed, torch.arange(classes), grid, {"order": order}, names or ())
     prior.save(path)
     return str(path)
@@ -231,7 +231,7 @@ def _sampled_along(o: Sample, tokenizer: Tokenizer, classes: list[int]) -> Order
     _check_needs_no_image(o.order)
     along = command_source(o.order, tuple(tokenizer.grid), {"policy": o.policy}, tokenizer=tokenizer)
     if along.kind == "image":
-        along.for_labels(torch.tensor(classes), torch.zeros(len(classes)))  # says why it cannot be
+        along.for_labels(torch.tensor(classes), torch.arange(len(classes)))  # says why it cannot be
     return along
 
 

@@ -38,11 +38,23 @@ class TrainingConfig:
     log: Literal["none", "tensorboard", "wandb", "trackio"] = "none"
 
     def __post_init__(self):
+        _check_types(self)
         self.betas = tuple(self.betas)
         _check_whole_numbers(self)
         _check_ranges(self)
 
 # %% ../../nbs/6_appendix/55_config.ipynb #b64cdf23
+def _check_types(config: TrainingConfig) -> None:
+    "Raise a ValueError unless numbers are numbers, and finite."
+    for name, kind in get_type_hints(TrainingConfig).items():
+        value = getattr(config, name)
+        numbers = value if kind is not float and isinstance(value, (tuple, list)) else [value]
+        if kind in (float, tuple[float, float]) and not all(
+            type(x) in (int, float) and abs(x) < 1e300 for x in numbers
+        ):
+            raise ValueError(f"{name} is {value!r}; it must be a finite number")
+
+
 def _check_whole_numbers(config: TrainingConfig) -> None:
     minima = {
         "steps": 1,
@@ -56,8 +68,10 @@ def _check_whole_numbers(config: TrainingConfig) -> None:
     }
     for name, least in minima.items():
         value = getattr(config, name)
-        if type(value) is not int or value < least:
-            raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}")
+        if type(value) is not int or not least <= value < 2**63:
+            raise ValueError(
+                f"{name} is {value!r}; it must be a whole number of at least {least}, and of 63 bits"
+            )
 
 # %% ../../nbs/6_appendix/55_config.ipynb #4bdceec7
 def _check_ranges(config: TrainingConfig) -> None:
@@ -70,7 +84,7 @@ def _check_ranges(config: TrainingConfig) -> None:
         ("warmup", 0 <= c.warmup <= 1, "a share of the steps, 0 to 1"),
         ("weight_decay", 0 <= c.weight_decay < math.inf, "at least 0"),
         ("betas", betas_good, "two numbers in [0, 1)"),
-        ("clip", c.clip >= 0, "at least 0 (0 = off)"),
+        ("clip", 0 <= c.clip, "at least 0 (0 = off)"),
         ("ema", 0 <= c.ema < 1, "at least 0 and below 1 (0 = off)"),
         ("precision", c.precision in ("no", "bf16"), "'no' or 'bf16'"),
         ("log", c.log in trackers, f"one of {', '.join(trackers)}"),
@@ -197,6 +211,8 @@ def learning_rate(
     step: int,  # 0 … steps
 ) -> float:  # the learning rate of that step
     "Linear warm-up to `lr`, then half a cosine down to `min_lr`."
+    if step < 0:
+        raise ValueError(f"step is {step}; steps are counted from 0")
     rise = round(config.warmup * config.steps)
     if step < rise:
         return config.lr * (step + 1) / rise

@@ -13,7 +13,10 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import Tensor, nn
 
+from .checks import checked
+
 # %% ../../nbs/6_appendix/53_layers.ipynb #8e152bb8
+@checked
 def rotary_angles(
     grid: tuple[int, int],  # rows, columns
     channels: int,  # of a head, a multiple of 4
@@ -25,6 +28,8 @@ def rotary_angles(
             f"a head has {channels} channels; a two-dimensional rotary embedding needs a multiple of 4, so "
             "choose width and heads accordingly"
         )
+    if base <= 0:
+        raise ValueError(f"base is {base}; it must be above 0")
     frequency = base ** -torch.linspace(0, 1, channels // 4)
     position = torch.cartesian_prod(torch.arange(grid[0]), torch.arange(grid[1])).float()
     return (position[:, :, None] * frequency).flatten(1)

@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor
 
+from .checks import checked
+
 # %% ../../nbs/6_appendix/50_random.ipynb #99b5a172
 # the constants of SplitMix64 as signed numbers
 _GAMMA = 0x9E3779B97F4A7C15 - 2**64
@@ -26,46 +28,62 @@ def splitmix64(
     x: Tensor,  # int64, any shape: states of the generator
 ) -> Tensor:  # int64, the same shape: the next output of each
     "One output of the generator SplitMix64."
+    if not isinstance(x, Tensor) or x.dtype != torch.int64 or x.device.type == "meta":
+        raise ValueError("the states of the generator are not an int64 tensor")
     x = x + _GAMMA
     x = (x ^ _shift_right(x, 30)) * _MIX1
     x = (x ^ _shift_right(x, 27)) * _MIX2
     return x ^ _shift_right(x, 31)
 
 # %% ../../nbs/6_appendix/50_random.ipynb #19f4423e
+@checked
 def hash_keys(
     *words: int | Tensor,  # whole numbers or int64 tensors, which broadcast
 ) -> Tensor:  # int64
     "Mix words into keys; their sequence matters."
     key = torch.zeros((), dtype=torch.int64)
     for word in words:
-        key = splitmix64(key + word)
+        if isinstance(word, Tensor) and word.is_floating_point():
+            raise ValueError(f"a word of a key is {word.dtype}; it must be whole numbers")
+        key = splitmix64(key + (word.long() if isinstance(word, Tensor) else word))
     return key
 
 # %% ../../nbs/6_appendix/50_random.ipynb #48f51d49
 def _random_bits(keys: Tensor, n: int, stream: int, kind: int) -> Tensor:
     # (B,) int64 → (B, n) int64, 64 random bits each
+    if n < 0:
+        raise ValueError(f"{n} random numbers were asked for; that must be at least 0")
     if keys.ndim != 1 or keys.dtype != torch.int64:
         raise ValueError(f"keys are {tuple(keys.shape)} {keys.dtype}; they must be (B,) int64")
     state = hash_keys(keys, 3 * stream + kind)
     return splitmix64(state[:, None] + torch.arange(n, device=keys.device) * _GAMMA)
 
 # %% ../../nbs/6_appendix/50_random.ipynb #0acffea1
+def _check_shape(shape: tuple[int, ...]) -> None:
+    if min(shape, default=0) < 0:
+        raise ValueError(f"the shape of a sample is {shape}; its numbers must be at least 0")
+
+
+@checked
 def random_uniform(
     keys: Tensor,  # (B,) int64
     *shape: int,  # shape of one sample
     stream: int = 0,  # number of the sample of this key, ≥ 0: other streams are independent
 ) -> Tensor:  # (B, *shape) float32 in [0, 1)
     "Uniform numbers that depend on key and stream alone. Raises ValueError if keys are not (B,) int64."
+    _check_shape(shape)
     bits = _random_bits(keys, math.prod(shape), stream, 0)
     return (_shift_right(bits, 40).float() * 2**-24).view(len(keys), *shape)
 
 # %% ../../nbs/6_appendix/50_random.ipynb #93976c78
+@checked
 def random_normal(
     keys: Tensor,  # (B,) int64
     *shape: int,  # shape of one sample
     stream: int = 0,  # number of the sample of this key, ≥ 0
 ) -> Tensor:  # (B, *shape) float32, mean 0, deviation 1
     "Standard normal numbers that depend on key and stream alone. Raises ValueError for other keys."
+    _check_shape(shape)
     n = math.prod(shape)
     bits = _random_bits(keys, (n + 1) // 2, stream, 1)
     wide = torch.float32 if keys.device.type == "mps" else torch.float64  # mps has no float64
@@ -75,6 +93,7 @@ def random_normal(
     return z.flatten(1)[:, :n].float().reshape(len(keys), *shape)
 
 # %% ../../nbs/6_appendix/50_random.ipynb #5f92f1fd
+@checked
 def random_permutation(
     keys: Tensor,  # (B,) int64
     n: int,  # length, ≥ 0

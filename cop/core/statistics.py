@@ -13,6 +13,8 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from .checks import checked
+
 # %% ../../nbs/6_appendix/52_statistics.ipynb #6a9fc328
 class Interval(NamedTuple):
     "A number and its interval."
@@ -25,12 +27,24 @@ class Interval(NamedTuple):
         return f"{self.value:+.2f} [{self.low:+.2f}, {self.high:+.2f}]"
 
 # %% ../../nbs/6_appendix/52_statistics.ipynb #56f7dffb
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}; a share of the bootstrap lies between 0 and 1")
+
+
+@checked
 def mean_interval(
     values: Sequence[float],  # at least 2 numbers, one a training
     level: float = 0.95,  # of the interval, in (0, 1)
 ) -> Interval:
     "Mean and Student's interval. Raises ValueError if there are fewer than two values."
-    x = torch.as_tensor(values, dtype=torch.float64)
+    _check_level(level)
+    x = torch.as_tensor(values)
+    if x.is_complex() or x.device.type == "meta":
+        raise ValueError("values are real numbers, not complex ones or those of the meta device")
+    x = x.double()
+    if not x.isfinite().all():
+        raise ValueError("a value is not finite: look for NaN in what was measured")
     if x.ndim != 1 or len(x) < 2:
         raise ValueError(f"values are {tuple(x.shape)}; an interval needs at least two numbers in a row")
     half = float(stats.t.ppf((1 + level) / 2, len(x) - 1) * x.std() / len(x) ** 0.5)
@@ -53,6 +67,7 @@ def _check_pairs(name: str, variant: Mapping, control: str, reference: Mapping) 
         )
 
 # %% ../../nbs/6_appendix/52_statistics.ipynb #0877cb82
+@checked
 def paired_differences(
     # variant → {"budget": {name: what the variant was given}, "values": {seed: number}}; at least 2 seeds
     variants: Mapping[str, Mapping],
@@ -72,6 +87,7 @@ def paired_differences(
     }
 
 # %% ../../nbs/6_appendix/52_statistics.ipynb #cd5b3e85
+@checked
 def bootstrap_means(
     values: Tensor,  # (S, n, Q) float64: seeds, images, quantities
     n_boot: int,  # bootstrap samples, ≥ 2
@@ -80,10 +96,14 @@ def bootstrap_means(
     "Bootstrap means. Raises ValueError if there are fewer than two samples."
     if n_boot < 2:
         raise ValueError(f"n_boot is {n_boot}; a scatter needs at least 2 bootstrap samples")
+    if values.ndim != 3 or not values.numel():
+        raise ValueError(
+            f"values are {tuple(values.shape)}; they are seeds × images × quantities, none of them 0"
+        )
     s, n, q = values.shape
     g = torch.Generator().manual_seed(seed)
     means = []  # for each part of the samples, (samples, S · Q): means over resampled images
-    table = values.transpose(0, 1).reshape(n, s * q)
+    table = values.double().cpu().transpose(0, 1).reshape(n, s * q)
     for part in torch.arange(n_boot).split(max(1, 2**22 // n)):
         images = torch.randint(n, (len(part), n), generator=g) + n * torch.arange(len(part))[:, None]
         counts = torch.bincount(images.flatten(), minlength=len(part) * n).view(-1, n)
@@ -93,16 +113,20 @@ def bootstrap_means(
     return means.gather(1, seeds).mean(1)
 
 # %% ../../nbs/6_appendix/52_statistics.ipynb #8c35740d
+@checked
 def quantile_interval(
     x: Tensor,  # (m,) bootstrap means
     level: float,  # share of them inside, in (0, 1)
 ) -> list[float]:  # low, high
     "The ends of the central interval that holds this share. Raises ValueError for another level."
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level}; a share of the bootstrap lies between 0 and 1")
+    _check_level(level)
+    if not x.numel():
+        raise ValueError("there is no bootstrap mean, so there is no interval of them")
+    x = x.double().cpu()
     return x.quantile(torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=x.dtype)).tolist()
 
 # %% ../../nbs/6_appendix/52_statistics.ipynb #97d67d1a
+@checked
 def resampled_interval(
     values: Tensor,  # (S, n) float64, seeds × images: of a variant, or a difference of variants
     n_boot: int = 1000,  # bootstrap samples, ≥ 2
@@ -110,5 +134,7 @@ def resampled_interval(
     level: float = 0.95,  # of the interval, in (0, 1)
 ) -> Interval:
     "Mean and percentile interval over resampled seeds and images. Raises ValueError on bad input."
+    if values.ndim != 2:
+        raise ValueError(f"values are {tuple(values.shape)}; they are seeds × images")
     low, high = quantile_interval(bootstrap_means(values[:, :, None], n_boot, seed)[:, 0], level)
-    return Interval(float(values.mean()), low, high)
+    return Interval(float(values.double().mean()), low, high)

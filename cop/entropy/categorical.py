@@ -11,6 +11,7 @@ from fastcore.basics import patch
 from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor, nn
 
+from ..core.checks import checked
 from .estimator import register_estimator
 from .masked import MaskedMixer
 
@@ -19,6 +20,7 @@ from .masked import MaskedMixer
 class CategoricalTokens(MaskedMixer):
     "p(code of e_n | codes of e_S), the code being the nearest prototype; entropies lie in 0 … log(codes)."
 
+    @checked
     def __init__(
         self,
         n_tokens: int,  # N

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ..core.checks import Oracle, check_greedy, check_lengths, check_order, check_targets
+from ..core.checks import Oracle, check_greedy, check_lengths, check_order, check_targets, checked
 from ..core.files import atomic_write
 from ..core.hub import read_config
 from ..core.registry import ESTIMATORS
@@ -41,6 +41,7 @@ class Estimator:
     n_tokens: int  # N
     dim: int  # D
 
+    @checked(empty=False, finite=False)
     def conditional_entropy(
         self,
         observed: Tensor,  # (B, N) bool, True where a token is seen
@@ -48,6 +49,7 @@ class Estimator:
     ) -> Tensor:  # (B, N) nats, 0 where a token is seen
         raise NotImplementedError
 
+    @checked(empty=False, finite=False)
     def conditional_surprisal(
         self,
         observed: Tensor,  # (B, N) bool
@@ -55,6 +57,7 @@ class Estimator:
     ) -> Tensor:  # (B, N) nats, −log p(e_n | e_S), 0 where a token is seen
         raise NotImplementedError
 
+    @checked(empty=False, finite=False)
     def sample(
         self,
         observed: Tensor,  # (B, N) bool
@@ -86,6 +89,7 @@ def _sum_after_prefixes(
 
 
 @patch
+@checked(empty=False)
 def residual_entropy(
     self: Estimator,
     order: Tensor,  # (B, N), first patch first
@@ -100,6 +104,7 @@ def residual_entropy(
 
 # %% ../../nbs/1_question/05_entropy.ipynb #f12067db
 @patch
+@checked(empty=False)
 def residual_surprisal(
     self: Estimator,
     order: Tensor,  # (B, N), first patch first
@@ -112,6 +117,7 @@ def residual_surprisal(
 
 
 @patch
+@checked(empty=False)
 def token_surprisal(
     self: Estimator,
     order: Tensor,  # (B, N), first patch first
@@ -176,6 +182,7 @@ def reveal_greedily(
 # %% ../../nbs/1_question/05_entropy.ipynb #58a6c61c
 @patch
 @torch.no_grad()
+@checked(empty=False)
 def greedy_order(
     self: Estimator,
     tokens: Tensor,  # (B, N, D)
@@ -233,6 +240,7 @@ class Ensemble(Estimator):
     def tensors(self) -> list[Tensor]:
         return [v for m in self.members for v in m.tensors()]  # its members', in sequence
 
+    @checked(empty=False, finite=False)
     def sample(self, observed: Tensor, tokens: Tensor, draws: int, seed: int = 0) -> Tensor:
         # (draws, B, N, D), the members' in turn
         each = -(-draws // len(self.members))

@@ -13,12 +13,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..core.checks import check_targets
+from ..core.checks import check_targets, checked
 from ..core.random import hash_keys, random_normal, random_permutation
 from ..core.statistics import Interval, quantile_interval
 from .estimator import Estimator
 
 # %% ../../nbs/1_question/08_evaluation.ipynb #517e669b
+@checked
 def sample_targets(
     keys: int | Tensor,  # (B,) int64, one for each image, such as its index; a number B means 0 … B − 1
     n_tokens: int,  # N
@@ -29,6 +30,8 @@ def sample_targets(
     Random targets, the same for a key whatever the batch.
     Raises ValueError if no token or every token would be held out.
     """
+    if isinstance(keys, int) and keys < 0:
+        raise ValueError(f"keys is {keys}; a number of images is at least 0")
     keys = torch.arange(keys) if isinstance(keys, int) else keys.long()
     held_out = round(share * n_tokens)
     if not 0 < held_out < n_tokens:
@@ -38,7 +41,8 @@ def sample_targets(
         )
     return random_permutation(hash_keys(seed, 7, keys), n_tokens) < held_out
 
-
+# %% ../../nbs/1_question/08_evaluation.ipynb #b4982b80
+@checked
 def noisy(
     tokens: Tensor,  # (B, N, D)
     noise: float,  # variance added to each number, ≥ 0
@@ -60,6 +64,7 @@ def noisy(
     return tokens + noise**0.5 * random_normal(hash_keys(seed, 8, index), *tokens.shape[1:]).to(tokens)
 
 # %% ../../nbs/1_question/08_evaluation.ipynb #94faf7d9
+@checked
 def area(
     curve: Tensor,  # (…, N + 1) nats, entry k after k tokens: a curve at all lengths
     start: int = 0,  # first k
@@ -82,6 +87,10 @@ class _Areas(NamedTuple):
     greedy: Tensor  # (fits, images)
 
 
+def _broadcasts(shape: torch.Size, wanted: torch.Size) -> bool:
+    return len(shape) <= 2 and all(k in (1, n) for k, n in zip(reversed(shape), reversed(wanted)))
+
+# %% ../../nbs/1_question/08_evaluation.ipynb #549a538f
 def _check_areas(order_area: Tensor, random_area: Tensor, greedy_area: Tensor | float) -> _Areas:
     "Areas in one shape. Raises ValueError if they do not fit together, or greedy is not below random."
     if random_area.ndim not in (2, 3) or random_area.shape[-1] < 64:
@@ -99,7 +108,13 @@ def _check_areas(order_area: Tensor, random_area: Tensor, greedy_area: Tensor | 
             f"{order.shape[-1]} areas of the order, but random orders of {random.shape[1]} images; shapes "
             f"are {tuple(order_area.shape)} and {tuple(random_area.shape)}"
         )
-    greedy = torch.as_tensor(greedy_area, dtype=torch.float64).cpu().expand(random.shape[:2])
+    greedy = torch.as_tensor(greedy_area, dtype=torch.float64).cpu()
+    if not random.numel() or not _broadcasts(greedy.shape, random.shape[:2]):
+        raise ValueError(
+            f"greedy areas are {tuple(greedy.shape)}, random ones {tuple(random_area.shape)}; give one for "
+            "each image, and at least one image"
+        )
+    greedy = greedy.expand(random.shape[:2])
     if not all(x.isfinite().all() for x in (order, random, greedy)):
         raise ValueError("an area is not finite; look for NaN in the curves")
     if random.mean() <= greedy.mean():
@@ -133,6 +148,7 @@ def _bootstrap_areas(areas: _Areas, n_boot: int, seed: int) -> tuple[Tensor, Ten
     return torch.cat(mean_order), torch.cat(mean_random), mean_greedy
 
 # %% ../../nbs/1_question/08_evaluation.ipynb #797f7a47
+@checked
 def gap_closed(
     # of the order that is evaluated, in nats · tokens: (images,) or (seeds, images); with several fits of the
     # estimator (fits, images) or (fits, seeds, images)
@@ -194,6 +210,7 @@ def _cheapest_paths(left: Tensor, sets: Tensor, free: Tensor, stop: int) -> tupl
     return torch.where(size == stop, value, math.inf), last
 
 # %% ../../nbs/1_question/08_evaluation.ipynb #0880700a
+@checked
 def optimal_order(
     estimator: Estimator,  # over at most 12 tokens
     tokens: Tensor | None = None,  # (1, N, D), one image, if the estimator depends on values
@@ -230,6 +247,7 @@ class OrderInformation(NamedTuple):
     set: float  # log of the number of sets: for the gain at one k
 
 
+@checked
 def order_information(
     n: int,  # number of tokens that can be chosen, N less the targets
     k: int,  # tokens chosen, 0 … n

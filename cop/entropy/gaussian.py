@@ -14,7 +14,7 @@ from fastcore.basics import patch
 from torch import Tensor
 from torch.linalg import solve_triangular
 
-from ..core.checks import Oracle, check_greedy
+from ..core.checks import Oracle, check_greedy, checked
 from .estimator import Estimator
 from .gaussian_model import GaussianTokens, checked_cholesky, half_log_det, number_indices
 
@@ -51,6 +51,7 @@ def _row_chunks(stop: int, m: int, dim: int) -> Iterator[range]:
 
 # %% ../../nbs/1_question/07_greedy.ipynb #1fe942c9
 @patch
+@checked
 def conditional_information(
     self: GaussianTokens,
     observed: Tensor,  # (N,) bool, True where a token is seen
@@ -146,6 +147,7 @@ def _blind_greedy(self: GaussianTokens, free: Tensor, steps: int) -> Tensor:  # 
 
 # %% ../../nbs/1_question/07_greedy.ipynb #f82b6143
 @patch
+@checked(empty=False)
 def greedy_order(
     self: GaussianTokens,
     tokens: Tensor | None = None,  # (B, N, D); used by the oracles "posterior" and "hindsight" only

@@ -14,7 +14,7 @@ from fastcore.basics import patch
 from torch import Tensor
 from torch.linalg import solve_triangular
 
-from ..core.checks import check_lengths, check_observed, check_order, check_targets
+from ..core.checks import check_lengths, check_observed, check_order, check_targets, checked
 from .estimator import ClosedForm, register_estimator
 
 # %% ../../nbs/1_question/06_gaussian.ipynb #aaee6096
@@ -51,6 +51,7 @@ def number_indices(
 class GaussianTokens(ClosedForm):
     "Exact entropies (blind to values) and surprisals of jointly Gaussian tokens, in float64."
 
+    @checked
     def __init__(
         self,
         mean: Tensor,  # (N·D,), token by token
@@ -102,8 +103,9 @@ def _check_fit(tokens: Tensor, noise: float, cut_variance: Tensor | None) -> Non
             f"({n_tokens}, numbers)"
         )
 
-
+# %% ../../nbs/1_question/06_gaussian.ipynb #c8d17d14
 @patch(cls_method=True)
+@checked
 def fit(
     cls: GaussianTokens,
     tokens: Tensor,  # (images, N, D), without noise
@@ -205,6 +207,7 @@ def _check_tokens(
 
 # %% ../../nbs/1_question/06_gaussian.ipynb #81ddaaaa
 @patch
+@checked(empty=False)
 def residual_entropy(
     self: GaussianTokens,
     order: Tensor,  # (B, N), first patch first
@@ -222,6 +225,7 @@ def residual_entropy(
 
 
 @patch
+@checked(empty=False)
 def residual_surprisal(
     self: GaussianTokens,
     order: Tensor,  # (B, N), first patch first
@@ -237,6 +241,7 @@ def residual_surprisal(
 
 # %% ../../nbs/1_question/06_gaussian.ipynb #182f6bde
 @patch
+@checked(empty=False)
 def token_surprisal(
     self: GaussianTokens,
     order: Tensor,  # (B, N), first patch first
@@ -294,6 +299,7 @@ def _token_factors(self: GaussianTokens, observed: Tensor, rest: Tensor) -> Tens
 
 # %% ../../nbs/1_question/06_gaussian.ipynb #0aa8f38d
 @patch
+@checked(empty=False, finite=False)
 def conditional_entropy(
     self: GaussianTokens,
     observed: Tensor,  # (B, N) bool, True where a token is seen
@@ -310,6 +316,7 @@ def conditional_entropy(
 
 
 @patch
+@checked(empty=False, finite=False)
 def conditional_surprisal(
     self: GaussianTokens,
     observed: Tensor,  # (B, N) bool, True where a token is seen
@@ -329,6 +336,7 @@ def conditional_surprisal(
 
 # %% ../../nbs/1_question/06_gaussian.ipynb #e54a8185
 @patch
+@checked(empty=False, finite=False)
 def sample(
     self: GaussianTokens,
     observed: Tensor,  # (B, N) bool, True where a token is seen

@@ -9,6 +9,7 @@ __all__ = ['pointwise_graph', 'information_graph', 'surprisal_order', 'pointwise
 import torch
 from torch import Tensor
 
+from ..core.checks import check_targets, checked
 from .estimator import Estimator
 from ..orders.rankings import coverage_order, order_from_scores
 from ..orders.registry import register_order
@@ -29,6 +30,7 @@ def _surprisal_falls(estimator: Estimator, tokens: Tensor) -> tuple[Tensor, Tens
     return A, surprisal
 
 
+@checked(empty=False)
 def pointwise_graph(
     estimator: Estimator,  # that answers `conditional_surprisal`, and `sample` if there are targets
     tokens: Tensor,  # (B, N, D)
@@ -38,12 +40,15 @@ def pointwise_graph(
     seed: int = 0,  # of the samples
 ) -> tuple[Tensor, Tensor]:  # A (B, N, N) ≥ 0 and self-information (B, N) ≥ 0, in nats
     "By how much seeing source j lowers the surprisal of target i: pointwise mutual information."
+    if targets is not None:
+        targets = check_targets(targets, tokens.shape[:2], tokens.device)
     samples = [tokens] if targets is None else estimator.sample(~targets, tokens, draws, seed)
     graphs = zip(*(_surprisal_falls(estimator, x) for x in samples))
     A, surprisal = (sum(x) / len(x) for x in graphs)
     return A.clamp(min=0), surprisal.clamp(min=0)
 
 # %% ../../nbs/2_paper/11_information.ipynb #46d45d34
+@checked(empty=False)
 def information_graph(
     estimator: Estimator,  # with `mutual_information` in closed form, or any other with `tokens`
     tokens: Tensor | None = None,  # (images, N, D) to average over; not needed where there is a closed form
@@ -54,7 +59,7 @@ def information_graph(
     """
     if hasattr(estimator, "mutual_information"):
         A = estimator.mutual_information()
-        nothing = torch.zeros(1, estimator.n_tokens, dtype=torch.bool)
+        nothing = torch.zeros(1, estimator.n_tokens, dtype=torch.bool, device=A.device)
         entropy = estimator.conditional_entropy(nothing)[0]
     elif tokens is None:
         raise ValueError(
@@ -67,6 +72,7 @@ def information_graph(
 
 # %% ../../nbs/2_paper/11_information.ipynb #1ad28606
 @register_order("surprisal", needs=["model", "tokens"], model="estimator")
+@checked(empty=False)
 def surprisal_order(
     estimator: Estimator,
     tokens: Tensor,  # (B, N, D)
@@ -77,6 +83,7 @@ def surprisal_order(
 
 
 @register_order("pointwise", needs=["model", "tokens"], model="estimator", label="pointwise information")
+@checked(empty=False)
 def pointwise_order(
     estimator: Estimator,
     tokens: Tensor,  # (B, N, D)

@@ -18,7 +18,7 @@ from timm.layers import Mlp
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from ..core.checks import check_observed, check_order
+from ..core.checks import check_observed, check_order, checked
 from ..core.config import TrainingConfig
 from ..core.files import fingerprint
 from ..core.hub import Pretrained
@@ -128,7 +128,7 @@ def _check_input(self: MaskedMixer, observed: Tensor, tokens: Tensor | None):
 
 
 @patch
-@torch.inference_mode()
+@torch.no_grad()
 def _evaluate_part(self: MaskedMixer, measure: Callable, observed: Tensor, tokens: Tensor) -> Tensor:
     # (B, N), 0 where seen
     values = torch.zeros(observed.shape, device=tokens.device)
@@ -148,6 +148,7 @@ def _evaluate(self: MaskedMixer, measure: Callable, observed: Tensor, tokens: Te
 
 # %% ../../nbs/5_beyond/40_masked.ipynb #3edb8513
 @patch
+@checked(empty=False, finite=False)
 def conditional_entropy(
     self: MaskedMixer,
     observed: Tensor,  # (B, N) bool, True where a token is seen
@@ -158,6 +159,7 @@ def conditional_entropy(
 
 
 @patch
+@checked(empty=False, finite=False)
 def conditional_surprisal(
     self: MaskedMixer,
     observed: Tensor,  # (B, N) bool, True where a token is seen
@@ -168,7 +170,7 @@ def conditional_surprisal(
 
 # %% ../../nbs/5_beyond/40_masked.ipynb #d4a51c03
 @patch
-@torch.inference_mode()
+@torch.no_grad()
 def _sample_part(
     self: MaskedMixer, observed: Tensor, tokens: Tensor, draws: int, rng: torch.Generator
 ) -> Tensor:
@@ -180,6 +182,7 @@ def _sample_part(
 
 
 @patch
+@checked(empty=False, finite=False)
 def sample(
     self: MaskedMixer,
     observed: Tensor,  # (B, N) bool, True where a token is seen
@@ -212,6 +215,7 @@ def _check_named_order(name: str, order: Tensor, tokens: Tensor) -> Tensor:
 class PrefixImages(Dataset):
     "Tokens of training images, and orders whose prefixes are trained on."
 
+    @checked
     def __init__(
         self,
         tokens: Tensor,  # (images, N, D)
@@ -237,6 +241,7 @@ class PrefixImages(Dataset):
         return {"tokens": self.tokens[i], "orders": torch.stack([o[image % len(o)] for o in self.orders])}
 
 # %% ../../nbs/5_beyond/40_masked.ipynb #d50825ce
+@checked
 def sample_order(
     keys: Tensor,  # (B,) int64
     n_tokens: int,  # N
@@ -246,10 +251,13 @@ def sample_order(
     coin, order = random_uniform(keys, 2), random_permutation(keys, n_tokens)
     if orders is None:
         return order
+    if orders.ndim != 3 or not orders.shape[1] or orders.shape[2] != n_tokens:
+        raise ValueError(f"orders are {tuple(orders.shape)}; they must be (batch, kinds, {n_tokens})")
     given = orders[torch.arange(len(keys), device=keys.device), (coin[:, 0] * orders.shape[1]).long()].long()
     return torch.where(coin[:, 1:] < 0.5, order, given)
 
 
+@checked
 def sample_observed(
     keys: Tensor,  # (B,) int64
     n_tokens: int,  # N

@@ -14,13 +14,14 @@ from fastcore.basics import patch
 from torch import Tensor
 from torch.linalg import cholesky, solve_triangular
 
-from ..core.checks import Oracle, check_greedy, check_lengths, check_order, check_targets
+from ..core.checks import Oracle, check_greedy, check_lengths, check_order, check_targets, checked
 from .mixture_entropy import mixture_entropy, normal_log_density, pairwise_bounds, sobol_points
 from .mixture_model import MixtureTokens
 from .mixture_pairs import GreedySearch, UnseenTokens, score_candidates
 
 # %% ../../nbs/5_beyond/39_mixture.ipynb #c7b9d911
 @patch
+@checked(empty=False, finite=False)
 def entropy_bounds(
     self: MixtureTokens,
     observed: Tensor,  # (B, N) bool, True where a token is seen
@@ -112,6 +113,7 @@ def _curve(
 
 # %% ../../nbs/5_beyond/39_mixture.ipynb #cb423346
 @patch
+@checked(empty=False)
 def residual_surprisal(
     self: MixtureTokens,
     order: Tensor,  # (B, N), first patch first
@@ -130,6 +132,7 @@ def residual_surprisal(
 
 # %% ../../nbs/5_beyond/39_mixture.ipynb #f40e6bf3
 @patch
+@checked(empty=False)
 def residual_entropy(
     self: MixtureTokens,
     order: Tensor,  # (B, N), first patch first
@@ -155,6 +158,7 @@ def residual_entropy(
 
 # %% ../../nbs/5_beyond/39_mixture.ipynb #697030e5
 @patch
+@checked(empty=False)
 def token_surprisal(
     self: MixtureTokens,
     order: Tensor,  # (B, N), first patch first
@@ -244,6 +248,7 @@ def _greedy(
 # %% ../../nbs/5_beyond/39_mixture.ipynb #920c0316
 @patch
 @torch.no_grad()
+@checked(empty=False)
 def greedy_order(
     self: MixtureTokens,
     tokens: Tensor,  # (B, N, D)

@@ -14,9 +14,11 @@ from torch.linalg import cholesky, solve_triangular
 from torch.quasirandom import SobolEngine
 from torch.special import entr, ndtri
 
+from ..core.checks import checked
 from .gaussian_model import half_log_det
 
 # %% ../../nbs/5_beyond/36_mixture_entropy.ipynb #2ee5238b
+@checked
 def sobol_points(
     rows: int,  # R, independent sets of points
     draws: int,  # S, points of each set

@@ -15,7 +15,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 from torch.linalg import cholesky, solve_triangular
 
-from ..core.checks import check_observed
+from ..core.checks import check_observed, checked
 from .estimator import ClosedForm, register_estimator
 from .gaussian_model import number_indices
 from .mixture_entropy import mixture_entropy, normal_log_density, sobol_points
@@ -42,6 +42,7 @@ def _check_mixture(weights: Tensor, means: Tensor, covariances: Tensor, n_tokens
 class MixtureTokens(ClosedForm):
     "A mixture of Gaussians over all tokens, in float64 on the CPU; it depends on the values seen."
 
+    @checked
     def __init__(
         self,
         weights: Tensor,  # (K,), positive; they are divided by their sum
@@ -117,6 +118,7 @@ def _log_joint(self: MixtureTokens, tokens: Tensor) -> Tensor:  # (B, N, D) → 
 
 
 @patch
+@checked(empty=False)
 def log_prob(
     self: MixtureTokens,
     tokens: Tensor,  # (B, N, D)
@@ -156,6 +158,7 @@ def _check_fit(
 
 # %% ../../nbs/5_beyond/37_mixture_model.ipynb #da7b3c51
 @patch(cls_method=True)
+@checked
 def fit(
     cls: MixtureTokens,
     tokens: Tensor,  # (images, N, D), clean: the noise is added to the covariances
@@ -171,6 +174,7 @@ def fit(
     Raises ValueError on NaN, constant tokens, too few images or empty clusters.
     """
     _check_fit(tokens, components, noise, shrink, em_steps, draws)
+    tokens = tokens.detach()
     x = tokens.double().flatten(1)
     clusters = KMeans(components, random_state=seed, n_init=1).fit(x.float().numpy()).labels_
     shares = torch.nn.functional.one_hot(torch.as_tensor(clusters).long(), components).double()
@@ -249,6 +253,7 @@ def _evaluate(self: MixtureTokens, query: Callable, observed: Tensor, tokens: Te
 
 # %% ../../nbs/5_beyond/37_mixture_model.ipynb #da3af33b
 @patch
+@checked(empty=False, finite=False)
 def posterior(
     self: MixtureTokens,
     observed: Tensor,  # (B, N) bool, True where a token is seen
@@ -259,6 +264,7 @@ def posterior(
 
 
 @patch
+@checked(empty=False, finite=False)
 def conditional_surprisal(
     self: MixtureTokens,
     observed: Tensor,  # (B, N) bool, True where a token is seen
@@ -275,6 +281,7 @@ def conditional_surprisal(
 
 # %% ../../nbs/5_beyond/37_mixture_model.ipynb #7cf4af5f
 @patch
+@checked(empty=False, finite=False)
 def conditional_entropy(
     self: MixtureTokens,
     observed: Tensor,  # (B, N) bool, True where a token is seen
@@ -291,6 +298,7 @@ def conditional_entropy(
 
 
 @patch
+@checked(empty=False, finite=False)
 def sample(
     self: MixtureTokens,
     observed: Tensor,  # (B, N) bool, True where a token is seen

@@ -12,6 +12,7 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
 
+from ..core.checks import checked
 from .estimator import register_estimator
 from .masked import MaskedMixer, PositionwiseLinear
 
@@ -48,6 +49,7 @@ class LinearReader(nn.Module):
 class NeuralTokens(MaskedMixer):
     "p(e_n | e_S) as a mixture of Gaussians; a network predicts its weights, means and covariances."
 
+    @checked
     def __init__(
         self,
         n_tokens: int,  # N

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from ..core.checks import check_order, checked
 from ..core.config import TRAININGS, TrainingConfig
 from ..core.files import digest, fingerprint
 from ..core.random import hash_keys, random_normal, random_uniform
@@ -24,7 +25,7 @@ from ..entropy.gaussian import GaussianTokens
 from .mar import MAR, mar_loss, masked_after, save_mar, to_tokens
 from ..images.dataset import ImageSet, random_flip
 from ..images.labels import align_training
-from ..images.tokenizers import Tokenizer
+from ..images.tokenizers import Tokenizer, check_tokens
 from ..learn.policy import AcquisitionPolicy
 from ..orders.lookup import order_source
 from ..orders.prior import ClassPrior
@@ -114,6 +115,7 @@ def cmar_variant(
 
 # %% ../../nbs/3_generation/25_cmar.ipynb #f0289cc1
 @register_order("greedy", needs=["tokens"], kind="fixed", label="greedy, Gaussian")
+@checked
 def gaussian_greedy_order(
     tokens: Tensor,  # (images, N, D) of training images
 ) -> Tensor:  # (N,)
@@ -138,6 +140,7 @@ def sampling_policy(
     return choose
 
 # %% ../../nbs/3_generation/25_cmar.ipynb #e5ce44a4
+@checked
 def image_noise(
     keys: Tensor,  # (B,) int64, one an image
     channels: int,  # numbers a token
@@ -160,6 +163,7 @@ def _with_numbers_of(mar: MAR, source: OrderSource) -> OrderSource:
 
 # %% ../../nbs/3_generation/25_cmar.ipynb #60c3fb12
 @torch.no_grad()
+@checked(empty=False)
 def sample_images(
     mar: MAR,  # in evaluation mode
     tokenizer: Tokenizer,  # of the model
@@ -231,7 +235,14 @@ def _terms(
     return errors, bounds
 
 # %% ../../nbs/3_generation/25_cmar.ipynb #4f90b7d1
+def _check_held_out(mar: MAR, tokens: Tensor, labels: Tensor, order: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    "Tokens in the model's precision, labels that it knows, and orders of its tokens, or a ValueError."
+    tokens = check_tokens(tokens, mar.n_tokens, mar.dim).to(mar.mask_token.dtype)
+    return tokens, mar.check_labels(labels, len(tokens)), check_order(order, mar.n_tokens)
+
+
 @torch.no_grad()
+@checked(empty=False)
 def loss_along(
     mar: MAR,  # in evaluation mode
     tokens: Tensor,  # (B, N, C) held-out
@@ -243,6 +254,9 @@ def loss_along(
 ) -> Tensor:  # (len(seen), B) mean loss of the missing tokens
     "The training loss when the first tokens of an order are seen. Raises ValueError if none is missing."
     n = mar.n_tokens
+    tokens, labels, order = _check_held_out(mar, tokens, labels, order)
+    if not len(seen):
+        raise ValueError("seen is empty; give at least one number of tokens")
     if bad := [k for k in seen if not 0 <= k < n]:
         raise ValueError(f"{bad[0]} tokens cannot be there with one missing; there are {n}")
     edges = [1000 * r // draws for r in range(draws + 1)]
@@ -251,6 +265,7 @@ def loss_along(
 
 # %% ../../nbs/3_generation/25_cmar.ipynb #2ac6d581
 @torch.no_grad()
+@checked(empty=False)
 def bound_along(
     mar: MAR,  # in evaluation mode
     tokens: Tensor,  # (B, N, C) held-out
@@ -262,6 +277,7 @@ def bound_along(
 ) -> Tensor:  # (B,) nats, in bins of 2/255
     "A bound on the surprisal of images that are sampled along an order."
     n = mar.n_tokens
+    tokens, labels, order = _check_held_out(mar, tokens, labels, order)
     seen = [0, *(n - masked for masked in masked_after(n, num_iter))]
     edges = sorted({0, 1000, *(round(1000 ** (r / (draws - 1))) for r in range(draws - 1))})
     bits = 0

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import Tensor, nn
 
+from ..core.checks import checked
 from ..core.layers import linear_parts
 
 # %% ../../nbs/3_generation/20_diffusion.ipynb #61b8859a
@@ -50,6 +51,7 @@ def _alpha_bar(steps: int) -> Tensor:
     return (1 - beta).cumprod(0)
 
 # %% ../../nbs/3_generation/20_diffusion.ipynb #a405dc35
+@checked
 @lru_cache
 def diffusion_tables(
     n: int | None = None,  # timesteps that are kept, 2 … steps; None: all
@@ -223,6 +225,7 @@ def _normal_divergence(mean: Tensor, log_var: Tensor, other_mean: Tensor, other_
 class DiffusionHead(nn.Module):
     "p(token | z) by denoising diffusion: `loss` trains it, a `Denoiser` samples from it."
 
+    @checked
     def __init__(
         self,
         channels: int,  # C, numbers a token

@@ -22,6 +22,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from ..core.checks import checked
 from ..core.config import TRAININGS, TrainingConfig
 from ..core.files import digest
 from ..core.hub import Pretrained
@@ -33,6 +34,7 @@ from ..images.labels import align_training
 class Classifier(Pretrained):
     "A small convolutional network; the inputs of its last layer are the features of an image."
 
+    @checked
     def __init__(
         self,
         channels: int,  # of the images, 1 or 3
@@ -132,6 +134,7 @@ class Extractor:
 # %% ../../nbs/3_generation/26_features.ipynb #c21460a6
 @patch
 @torch.no_grad()
+@checked
 def __call__(
     self: Extractor,
     images: Tensor,  # uint8 (n, C, H, W)

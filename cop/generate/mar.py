@@ -18,7 +18,7 @@ from fastcore.basics import patch
 from torch import Tensor
 from tqdm import tqdm
 
-from ..core.checks import check_order
+from ..core.checks import check_order, checked
 from ..core.config import SIZES, TRAININGS, TrainingConfig
 from ..core.files import fingerprint
 from ..core.hub import load_public_weights, weight_differences
@@ -32,6 +32,7 @@ from ..images.labels import align_training
 from ..images.tokenizers import Tokenizer
 
 # %% ../../nbs/3_generation/23_mar.ipynb #6d927457
+@checked
 def masked_after(
     n_tokens: int,  # tokens to sample, ≥ 1
     # steps, 1 … n_tokens; None: a quarter of the tokens, as the public code's 64 of 256
@@ -52,6 +53,7 @@ def masked_after(
     return schedule + [0]
 
 
+@checked
 def guidance_scale(
     cfg: float,  # guidance when everything is known, ≥ 0; 1: none
     cfg_schedule: Literal["linear", "constant"],  # linear in the share of known tokens, or constant
@@ -167,6 +169,7 @@ def _sample_at(
 # %% ../../nbs/3_generation/23_mar.ipynb #280cf4c8
 @patch
 @torch.no_grad()
+@checked(empty=False)
 def steps(
     self: MAR,
     labels: Tensor,  # (B,) int64 classes
@@ -213,6 +216,7 @@ def steps(
 
 # %% ../../nbs/3_generation/23_mar.ipynb #79152bb6
 @patch
+@checked(empty=False)
 def sample(
     self: MAR,
     labels: Tensor,  # (B,) int64 classes
@@ -230,6 +234,7 @@ def sample(
     return latents
 
 # %% ../../nbs/3_generation/23_mar.ipynb #d9910b3f
+@checked
 def to_latents(
     tokens: Tensor,  # (B, N, C)
     grid: tuple[int, int],  # rows, columns
@@ -238,6 +243,7 @@ def to_latents(
     return tokens.mT.unflatten(2, grid)
 
 
+@checked
 def to_tokens(
     latents: Tensor,  # (B, C, H, W)
 ) -> Tensor:  # (B, N, C)

@@ -16,7 +16,7 @@ from fastcore.basics import patch
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
-from ..core.checks import check_order
+from ..core.checks import check_order, checked
 from ..core.hub import Pretrained
 from ..core.layers import linear_parts
 from .diffusion import DiffusionHead
@@ -59,6 +59,7 @@ class QueryBlock(Block):
 class MAR(Pretrained):
     "A masked autoregressive image model (Li et al. 2024); fields and weights have the public code's names."
 
+    @checked
     def __init__(
         self,
         img_size: int = 256,  # pixels, both sides
@@ -161,6 +162,7 @@ def _initialise(self: MAR):
 
 # %% ../../nbs/3_generation/22_mar_model.ipynb #062c59d7
 @patch
+@checked
 def patchify(
     self: MAR,
     latents: Tensor,  # (B, C, H, W)
@@ -175,6 +177,7 @@ def patchify(
 
 
 @patch
+@checked
 def unpatchify(
     self: MAR,
     tokens: Tensor,  # (B, N, C·p²)
@@ -247,17 +250,21 @@ MAR_SIZES = {
 }
 
 # %% ../../nbs/3_generation/22_mar_model.ipynb #c8286f5f
+@checked
 def sample_mask_ratio(
     u: float,  # uniform, 0 … 1
     least: float = 0.7,  # smallest share that is masked, 0 … 1
 ) -> float:  # least … 1
     "The share of tokens to mask: N(1, ¼) between `least` and 1, at its quantile u (Li et al. 2024)."
+    if not 0 <= u <= 1 or not 0 <= least <= 1:
+        raise ValueError(f"u is {u} and least {least}; both lie between 0 and 1")
     low = 0.5 * math.erfc(-((least - 1) / 0.25) / 2**0.5)  # the normal distribution function there
     quantile = torch.tensor(2 * (low + u * (0.5 - low)) - 1, dtype=torch.float64)
     return 1 + 0.25 * 2**0.5 * torch.erfinv(quantile).item()
 
 
 @patch
+@checked
 def masked_tokens(
     self: MAR,
     mask_ratio: float,  # share masked, 0 … 1
@@ -293,6 +300,7 @@ def conditions(
 
 
 @patch
+@checked
 def check_labels(self: MAR, labels: Tensor, batch: int | None = None) -> Tensor:
     if labels.ndim != 1 or labels.is_floating_point() or len(labels) != (batch or len(labels)):
         raise ValueError(
@@ -307,6 +315,7 @@ def check_labels(self: MAR, labels: Tensor, batch: int | None = None) -> Tensor:
 
 # %% ../../nbs/3_generation/22_mar_model.ipynb #3a9dcb2b
 @patch
+@checked
 def loss(
     self: MAR,
     latents: Tensor,  # (B, C, H, W)
@@ -323,7 +332,7 @@ def loss(
     """The training loss: the head's, mean over masked tokens.
 
     Raises ValueError on labels, latents or an order that do not fit."""
-    tokens = self.patchify(latents)
+    tokens = self.patchify(latents).to(self.mask_token.dtype)
     b, n, device = len(latents), self.n_tokens, latents.device
     self.check_labels(labels, b)
     order = torch.rand(b, n, device=device).argsort(1) if order is None else check_order(order, n)

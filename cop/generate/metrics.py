@@ -20,11 +20,13 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor
 
+from ..core.checks import checked
 from ..core.files import atomic_write
 from ..core.statistics import Interval
 from .features import Extractor, Features, _fidelity
 
 # %% ../../nbs/3_generation/27_distance.ipynb #9e4f0609
+@checked
 @dataclass
 class Statistics:
     "Mean and covariance of features."
@@ -166,6 +168,7 @@ def _precision_recall(samples: Features, reference: Features, neighbours: int) -
     return {k: measures[k] for k in (prc.KEY_METRIC_PRECISION, prc.KEY_METRIC_RECALL)}
 
 # %% ../../nbs/3_generation/27_distance.ipynb #da704e30
+@checked
 def evaluate_samples(
     samples: Features,  # of generated images
     reference: Statistics | Features,  # of real ones; precision and recall need their features
@@ -229,6 +232,7 @@ def _centred(value: float, boot: Tensor, level: float) -> Interval:
     return Interval(value, value + low, value + high)
 
 
+@checked
 def frechet_interval(
     samples: Features,  # of generated images
     reference: Statistics,  # of real ones; it is fixed
@@ -244,6 +248,7 @@ def frechet_interval(
     return _centred(value, _resampled_distances(samples, reference, counts), level)
 
 # %% ../../nbs/3_generation/27_distance.ipynb #3dc93326
+@checked
 def frechet_difference(
     a: Features,  # of generated images
     b: Features,  # of as many others, made from the same noise and classes in the same sequence
@@ -265,6 +270,7 @@ def frechet_difference(
     return _centred(value, boot_a - boot_b, level)
 
 # %% ../../nbs/3_generation/27_distance.ipynb #65b1bb61
+@checked
 def size_bias(
     samples: Features,  # of generated images
     reference: Statistics,  # of real ones; it is fixed

@@ -19,6 +19,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from ..core.checks import checked
+
 # %% ../../nbs/1_question/01_images.ipynb #01aa0001
 def readable_name(
     path: str | Path,  # of a file; it may hold bytes that are not UTF-8, line breaks …
@@ -28,6 +30,7 @@ def readable_name(
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 # %% ../../nbs/1_question/01_images.ipynb #02820812
+@checked
 def check_classes(
     labels: Sequence[int] | Tensor,  # (n,) numbers of classes, −1 where there is none
 ) -> Tensor:  # (n,) int64
@@ -47,8 +50,10 @@ def _check_counts(name: str, n: int, **have: Tensor | list | None) -> None:
             raise ValueError(f"{name} has {len(some)} {what} and {n} labels; give one label for each image")
 
 
-def _check_pixels(name: str, pixels: Tensor) -> None:
+def _check_pixels(name: str, pixels: Tensor | None) -> None:
     "Raise a ValueError unless pixels are bytes, and channels come before height and width."
+    if pixels is None:
+        return
     shape, hint = tuple(pixels.shape), ""
     if pixels.ndim == 3:
         hint = ": add the channels of grey images with images[:, None], or the batch of one with images[None]"
@@ -66,6 +71,7 @@ def _check_pixels(name: str, pixels: Tensor) -> None:
 class ImageSet(Dataset):
     "Images as `uint8` with labels and indices."
 
+    @checked
     def __init__(
         self,
         # (n, C, H, W) uint8 held in memory, or a function i → (C, H, W) uint8
@@ -88,8 +94,7 @@ class ImageSet(Dataset):
         self.folder = None if folder is None else Path(folder)
         self.part_of, self.known_marks = part_of, None
         _check_counts(name, len(self.labels), images=self.tensor, files=self.files)
-        if self.tensor is not None:
-            _check_pixels(name, self.tensor)
+        _check_pixels(name, self.tensor)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -122,6 +127,7 @@ def _stack(
     return torch.stack(images)
 
 # %% ../../nbs/1_question/01_images.ipynb #1f8eb905
+@checked
 def check_indices(
     indices: Sequence[int] | Tensor,  # whole numbers in a row
 ) -> Tensor:  # (B,) int64
@@ -137,6 +143,7 @@ def check_indices(
 
 # %% ../../nbs/1_question/01_images.ipynb #697a536f
 @patch
+@checked
 def images(
     self: ImageSet,
     indices: Sequence[int] | Tensor | None = None,  # positions in the set; all of them if None
@@ -154,6 +161,7 @@ def images(
 
 
 @patch
+@checked
 def file_name(
     self: ImageSet,
     i: int,  # position in the set
@@ -180,6 +188,7 @@ def in_memory(
 
 # %% ../../nbs/1_question/01_images.ipynb #5b4f00dd
 @patch
+@checked
 def check_labels(
     self: ImageSet,
     classes: int | None = None,  # number of classes that a model knows; None: any
@@ -209,6 +218,7 @@ def flip_sample(
     return {**sample, "image": image, "flip": bool(flip)}
 
 # %% ../../nbs/1_question/01_images.ipynb #9fccfc03
+@checked
 def random_flip(
     sample: dict,  # {"image": (C, H, W), "label", "index"}
     key: int,  # of the sample, well mixed
@@ -217,6 +227,7 @@ def random_flip(
     return flip_sample(sample, key & 1)
 
 # %% ../../nbs/1_question/01_images.ipynb #406a609e
+@checked
 def crop_sample(
     sample: dict,  # {"image": (C, H, W), "label", "index"}
     box: Sequence[int],  # top, left, height, width of the crop, pixels; it may reach beyond the image
@@ -225,14 +236,19 @@ def crop_sample(
     from torchvision.transforms.v2 import functional as TF  # takes a second to import
 
     image = sample["image"]
-    top, left, height, width = box
     h, w = image.shape[-2:]
+    top, left, height, width = box if len(box) == 4 else (0, 0, 0, 0)
+    if not (0 < height and 0 < width and -height < top < h and -width < left < w):
+        raise ValueError(
+            f"the box {tuple(box)} is no part of an image of {h}×{w} pixels; give top, left, height, width"
+        )
     part = TF.crop(image, top, left, height, width)  # black beyond the image
     if (height, width) != (h, w):
         part = TF.resize(part, [h, w], antialias=True)
     return {**sample, "image": part, "box": torch.tensor([top / h, left / w, height / h, width / w])}
 
 # %% ../../nbs/1_question/01_images.ipynb #8cf93f59
+@checked
 def evenly_spaced(
     total: int,  # images in the set, ≥ 1
     most: int,  # largest number of positions, ≥ 1
@@ -242,6 +258,7 @@ def evenly_spaced(
 
 # %% ../../nbs/1_question/01_images.ipynb #fdea25cd
 @patch
+@checked
 def spread(
     self: ImageSet,
     most: int,  # largest number of images, ≥ 1

@@ -13,6 +13,7 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
 
+from ..core.checks import checked
 from ..core.hub import load_public_weights, weight_differences
 from .tokenizers import Tokenizer, check_tokens, patch_grid, register_tokenizer
 
@@ -66,6 +67,7 @@ def _autoencoder(base_channels: int) -> nn.Module:
 class KL16(Tokenizer):
     "MAR's variational autoencoder: 16 × 16 pixels become one token of 16 numbers. Needs diffusers."
 
+    @checked
     def __init__(
         self,
         image_size: tuple[int, int] = (256, 256),  # height, width in pixels, multiples of 16
@@ -82,6 +84,7 @@ class KL16(Tokenizer):
 # %% ../../nbs/3_generation/19_kl16.ipynb #96b23a99
 @patch
 @torch.no_grad()
+@checked(empty=False)
 def moments(
     self: KL16,
     images: Tensor,  # uint8 (B, 3, H, W)
@@ -98,6 +101,7 @@ def moments(
 
 
 @patch
+@checked
 def sample(
     self: KL16,
     moments: Tensor,  # (B, 32, h, w) from `moments`
@@ -110,6 +114,7 @@ def sample(
 
 # %% ../../nbs/3_generation/19_kl16.ipynb #2d838664
 @patch
+@checked(empty=False)
 def encode(
     self: KL16,
     images: Tensor,  # uint8 (B, 3, H, W)
@@ -120,6 +125,7 @@ def encode(
 
 @patch
 @torch.no_grad()
+@checked(empty=False)
 def decode(
     self: KL16,
     tokens: Tensor,  # (B, N, 16)

@@ -34,6 +34,14 @@ def _hint(shape: tuple, is_tensor: bool) -> str:
 def _pixels(picture: Any) -> np.ndarray:  # uint8 (H, W, 1 or 3)
     "The pixels of an array or a tensor. Raises ValueError if it is no picture."
     is_tensor = isinstance(picture, Tensor)
+    if not is_tensor and not isinstance(picture, np.ndarray):
+        raise ValueError(
+            f"a {type(picture).__name__} is no picture: give a file, a PIL image, an array or a tensor"
+        )
+    if is_tensor and picture.device.type == "meta":
+        raise ValueError("a picture is on the meta device, which keeps no pixels")
+    if is_tensor and picture.is_floating_point():
+        picture = picture.float()  # NumPy has no bfloat16
     x = picture.detach().cpu().numpy() if is_tensor else np.asarray(picture)
     if x.ndim == 2:
         x = x[None] if is_tensor else x[..., None]

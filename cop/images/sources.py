@@ -54,7 +54,7 @@ def first_of_each_class(
         if len(positions) < per_class:
             raise ValueError(f"class {int(c)} has {len(positions)} images, {per_class} are needed")
         selected.append(positions[:per_class])
-    return torch.cat(selected).sort().values
+    return torch.cat([labels.new_zeros(0), *selected]).sort().values
 
 # %% ../../nbs/1_question/02_sources.ipynb #f2d211c0
 def read_idx(
@@ -65,12 +65,12 @@ def read_idx(
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as f:
             raw = f.read()
-    except (gzip.BadGzipFile, EOFError) as e:
+    except (OSError, EOFError, gzip.zlib.error) as e:
         raise ValueError(f"{path} is damaged ({e}); fetch it again") from e
     if len(raw) < 4 or raw[:3] != b"\0\0\x08":
         raise ValueError(f"{path} is not an IDX file of bytes")
-    dims = struct.unpack(f">{raw[3]}I", raw[4 : 4 + 4 * raw[3]])
-    if len(raw) != 4 + 4 * raw[3] + int(np.prod(dims)):
+    dims = struct.unpack(f">{raw[3]}I", raw[4 : 4 + 4 * raw[3]]) if len(raw) >= 4 + 4 * raw[3] else (0,)
+    if len(raw) != 4 + 4 * raw[3] + int(np.prod(dims, dtype=object)):
         raise ValueError(f"{path} is damaged (it states {dims}); fetch it again")
     return torch.from_numpy(np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(dims).copy())
 

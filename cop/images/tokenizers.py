@@ -15,12 +15,13 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor
 
-from ..core.checks import values_known
+from ..core.checks import checked, values_known
 from ..core.hub import Pretrained, read_config
 from ..core.registry import TOKENIZERS
 from .dataset import ImageSet, evenly_spaced
 
 # %% ../../nbs/1_question/04_tokens.ipynb #33fe8a19
+@checked
 def patch_grid(
     height: int,  # pixels
     width: int,  # pixels
@@ -67,11 +68,13 @@ class Tokenizer(Pretrained):
     def decode(self, tokens: Tensor) -> Tensor:  # float (B, N, D) → uint8 (B, C, H, W)
         raise NotImplementedError
 
+    @checked
     def check_tokens(self, tokens: Tensor) -> Tensor:  # the tokens
         "Raise a ValueError if tokens are not (B, N, D) or not finite."
         return check_tokens(tokens, self.n_tokens, self.dim)
 
 # %% ../../nbs/1_question/04_tokens.ipynb #c8ae6406
+@checked
 def check_tokens(
     tokens: Tensor,  # (B, N, D)
     n_tokens: int,  # N
@@ -90,6 +93,7 @@ def check_tokens(
 class PixelPatches(Tokenizer):
     "Square patches of pixels, each number standardised over the training set and all positions."
 
+    @checked
     def __init__(
         self,
         patch_size: int = 4,  # pixels, both sides
@@ -105,10 +109,12 @@ class PixelPatches(Tokenizer):
         self.register_buffer("mean", torch.zeros(self.n_pixels))
         self.register_buffer("std", torch.ones(self.n_pixels))
 
+    @checked
     def encode(self, images: Tensor) -> Tensor:  # uint8 (B, C, H, W) → (B, N, D)
         "Standardised patches."
         return (self.cut(images) - self.mean) / self.std
 
+    @checked
     def decode(self, tokens: Tensor) -> Tensor:  # (B, N, D) → uint8 (B, C, H, W)
         "Put patches together again, rounded and clipped to 0 … 255."
         (h, w), p = self.grid, self.patch_size
@@ -119,6 +125,7 @@ class PixelPatches(Tokenizer):
 
 # %% ../../nbs/1_question/04_tokens.ipynb #0f5abe99
 @patch
+@checked
 def cut(
     self: PixelPatches,
     images: Tensor,  # uint8 (B, C, H, W)
@@ -148,6 +155,7 @@ def _fit_pixels(cls: type, images: Tensor, patch_size: int, **config) -> PixelPa
             "image"
         )
     tok = cls(patch_size=patch_size, image_size=tuple(images.shape[2:]), channels=images.shape[1], **config)
+    tok = tok.to(images.device)
     n = total = square = 0
     for part in _in_parts(images):
         x = tok.cut(part).double().flatten(0, 1)
@@ -161,6 +169,7 @@ def _fit_pixels(cls: type, images: Tensor, patch_size: int, **config) -> PixelPa
 
 
 @patch(cls_method=True)
+@checked
 def fit(
     cls: PixelPatches,
     images: Tensor,  # uint8 (B, C, H, W), the training set
@@ -184,6 +193,7 @@ def _principal_components(
 class PCAPatches(PixelPatches):
     "The leading principal components of standardised pixel patches."
 
+    @checked
     def __init__(
         self,
         n_components: int,  # numbers a token, 1 … C·p²
@@ -202,13 +212,19 @@ class PCAPatches(PixelPatches):
         # (N, C·p² − D): variances of the components that are left out
         self.register_buffer("cut_variance", torch.zeros(self.n_tokens, self.n_pixels - n_components))
 
+    @checked
     def encode(self, images: Tensor) -> Tensor:  # uint8 (B, C, H, W) → (B, N, D)
         "Components of standardised patches."
         return super().encode(images) @ self.components / self.scale
 
+    @checked
     def decode(self, tokens: Tensor) -> Tensor:  # (B, N, D) → uint8 (B, C, H, W)
         "Patches from their components; those that are left out have their mean, 0."
-        return super().decode(check_tokens(tokens, self.n_tokens, self.dim) * self.scale @ self.components.T)
+        return super().decode(
+            check_tokens(tokens, self.n_tokens, self.dim).to(self.scale.dtype)
+            * self.scale
+            @ self.components.T
+        )
 
 # %% ../../nbs/1_question/04_tokens.ipynb #eaaa52ed
 def _moments(parts: Iterator[Tensor], n_images: int) -> tuple[Tensor, Tensor]:
@@ -221,6 +237,7 @@ def _moments(parts: Iterator[Tensor], n_images: int) -> tuple[Tensor, Tensor]:
 
 
 @patch(cls_method=True)
+@checked
 def fit(
     cls: PCAPatches,
     images: Tensor,  # uint8 (B, C, H, W), the training set
@@ -248,6 +265,7 @@ def fit(
 FIT_NUMBERS = 2**26
 
 
+@checked
 def fit_tokenizer(
     images: ImageSet,  # images of one size
     kind: str,  # a registered name, such as "pixel" or "pca"

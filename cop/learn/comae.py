@@ -20,7 +20,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..core.checks import values_known
+from ..core.checks import checked, values_known
 from ..core.config import SIZES, TRAININGS, TrainingConfig
 from ..core.files import fingerprint
 from ..core.hub import Pretrained
@@ -121,6 +121,8 @@ class SelectionEncoder(TargetTransformer):
     ):
         super().__init__(grid, dim, width, depth, heads, knows_target)
         self.head = nn.Linear(width, grid[0] * grid[1])
+        if temperature <= 0:
+            raise ValueError(f"temperature is {temperature}; it must be above 0")
         self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)))
 
     def forward(self, others: Tensor, targets: Tensor) -> Tensor:  # (S, N − 1, D), (S,) → logits (S, N)
@@ -169,6 +171,7 @@ def contrastive_loss(
 class CoMAE(Pretrained):
     "Collapse Masked Autoencoder (Sec. 3.1, Fig. 10)."
 
+    @checked
     def __init__(
         self,
         grid: tuple[int, int],  # patches: rows, columns
@@ -309,7 +312,8 @@ def default_chunk(
 
 
 @patch
-@torch.inference_mode()
+@torch.no_grad()
+@checked(empty=False)
 def dependencies(
     self: CoMAE,
     tokens: Tensor,  # (B, N, D)
@@ -317,15 +321,13 @@ def dependencies(
     progress: bool = False,  # show a bar
 ) -> Tensor:  # A (B, N, N) in [0, 1]: how much target i (row) relies on source j (column); the diagonal is 0
     "The dependency matrix of every image. Raises ValueError on NaN or tokens of another grid."
-    check_tokens(tokens, self.n_tokens, self.dim)
+    tokens = check_tokens(tokens, self.n_tokens, self.dim).to(self.encoder.log_temperature.dtype)
     if chunk is None:
         chunk = default_chunk(self)
     if not values_known():  # a graph of any batch has no loop
         targets = torch.arange(self.n_tokens, device=tokens.device).repeat(tokens.shape[0])
         alone = tokens.repeat_interleave(self.n_tokens, 0)
         return self.select(alone, targets[:, None]).unflatten(0, (-1, self.n_tokens))[:, :, 0]
-    if chunk < 1:
-        raise ValueError(f"chunk is {chunk}; it counts (image, target) sequences and must be at least 1")
     pair = torch.arange(len(tokens) * self.n_tokens, device=tokens.device)
     image, target = pair // self.n_tokens, pair % self.n_tokens
     chunks = list(zip(image.split(chunk), target.split(chunk)))

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from ..core.checks import check_held, checked
 from ..core.config import TRAININGS, TrainingConfig
 from ..core.files import atomic_write, fingerprint
 from ..core.training import train
@@ -183,8 +184,10 @@ def choice_loss(
 class DistillationImages(Dataset):
     "Images with what a teacher predicts for them."
 
+    @checked
     def __init__(self, images: ImageSet, **predictions: Tensor):  # of (images, …) each
         for name, values in predictions.items():
+            check_held(name, values)
             if len(values) != len(images):
                 raise ValueError(f"there are {len(images):,} images and {len(values):,} {name}")
         self.images, self.predictions = images, predictions
@@ -216,6 +219,7 @@ def _mirrored_graph(batch: dict, grid: tuple[int, int]) -> tuple[Tensor, Tensor]
     return A, self_information.gather(1, source)
 
 
+@checked(empty=False)
 def mean_rank(
     order: Tensor,  # (images, N), first patch first
 ) -> Tensor:  # (N,), 0 … N − 1
@@ -223,6 +227,7 @@ def mean_rank(
     return order.long().argsort(1).float().mean(0)
 
 
+@checked
 def uniform_rank(
     n_tokens: int,  # N
 ) -> Tensor:  # (N,)
@@ -230,6 +235,7 @@ def uniform_rank(
     return torch.full((n_tokens,), (n_tokens - 1) / 2)
 
 # %% ../../nbs/5_beyond/44_distillation.ipynb #7be20a42
+@checked
 def graph_objective(
     images: ImageSet,  # training images
     graphs: tuple[Tensor, Tensor],  # A (images, N, N), self-information (images, N), of `teacher_graphs`
@@ -293,6 +299,7 @@ def _graph_loss(
     return loss
 
 # %% ../../nbs/5_beyond/44_distillation.ipynb #7be20a44
+@checked
 def score_objective(
     images: ImageSet,  # training images
     scores: Tensor,  # (images, N), larger is realised earlier

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ..core.checks import checked
 from ..core.files import fingerprint
 from ..core.layers import full_precision
 from ..core.random import hash_keys, random_normal, random_permutation, random_uniform
@@ -36,6 +37,7 @@ def predicted_drops(
     return (A - covered).clamp(min=0).sum(1).masked_fill(observed, 0.0)
 
 # %% ../../nbs/5_beyond/45_objectives.ipynb #5f460f93
+@checked
 def drop_objective(
     images: ImageSet,  # training images
     estimator: Estimator,  # whose surprisal drops

@@ -15,7 +15,7 @@ from accelerate import PartialState
 from fastcore.basics import patch
 from torch import Tensor, nn
 
-from ..core.checks import check_greedy, targets_last
+from ..core.checks import check_greedy, checked, targets_last
 from ..core.config import TrainingConfig
 from ..core.files import fingerprint
 from ..core.hub import Pretrained
@@ -31,6 +31,7 @@ from ..orders.registry import register_order
 class AcquisitionPolicy(Pretrained):
     "Estimates how much each unseen token lowers the surprisal, from the tokens seen so far."
 
+    @checked
     def __init__(
         self,
         n_tokens: int,  # N
@@ -95,6 +96,7 @@ def one_step_drops(
     return before - remaining(revealed, repeat(tokens), repeat(targets)).view(-1, c)
 
 # %% ../../nbs/5_beyond/46_policy.ipynb #79e3d60c
+@checked
 def policy_loss(
     teacher: Estimator,  # trained or in closed form
     noise: float,  # variance added to the tokens, as in the teacher's own training
@@ -184,6 +186,7 @@ def fit(
 # %% ../../nbs/5_beyond/46_policy.ipynb #91b6a391
 @patch
 @torch.no_grad()
+@checked(empty=False)
 def order(
     self: AcquisitionPolicy,
     tokens: Tensor,  # (B, N, D); a value is read only after its token was chosen
@@ -201,6 +204,7 @@ def order(
 @register_order(
     "policy", needs=["tokens", "model"], kind="policy", model="policy", label="acquisition policy"
 )
+@checked(empty=False)
 def policy_order(
     tokens: Tensor,  # (B, N, D); a value is read only after its token was chosen
     model: AcquisitionPolicy,  # in evaluation mode, on the tokens' device

@@ -7,7 +7,6 @@ __all__ = ['Reading', 'Ranking', 'Ranker', 'propagate', 'ranker_order', 'ranker_
            'ranker_macs']
 
 # %% ../../nbs/5_beyond/43_ranker.ipynb #f935884c
-from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -15,6 +14,7 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import Tensor, nn
 
+from ..core.checks import checked
 from ..core.hub import Pretrained
 from ..core.layers import Block, full_precision, rotary_angles, rotate
 from ..images.tokenizers import patch_grid
@@ -44,9 +44,10 @@ class Ranking(NamedTuple):
 class Ranker(Pretrained):
     "One pass from pixels to a dependency graph, with PageRank inside, and an order."
 
+    @checked
     def __init__(
         self,
-        image_size: int | Sequence[int],  # pixels: a side, or height and width
+        image_size: int | tuple[int, int],  # pixels: a side, or height and width
         patch_size: int,  # pixels
         width: int = 64,  # W, channels, a multiple of 4 · heads
         depth: int = 6,  # blocks
@@ -92,7 +93,7 @@ def _check_fields(width: int, depth: int, heads: int, edge_width: int, damping: 
         )
 
 
-def _ranker_grid(image_size: int | Sequence[int], patch_size: int) -> tuple[int, int]:
+def _ranker_grid(image_size: int | tuple[int, int], patch_size: int) -> tuple[int, int]:
     height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
     grid = patch_grid(height, width, patch_size)
     if grid == (1, 1):
@@ -287,6 +288,7 @@ def _infer(ranker: Ranker, images: Tensor) -> Ranking:
 
 
 @patch
+@checked
 def dependencies(
     self: Ranker,
     images: Tensor,  # (B, 3 or 1, H, W): uint8, or float in 0 … 1
@@ -296,6 +298,7 @@ def dependencies(
 
 
 @patch
+@checked
 def scores(
     self: Ranker,
     images: Tensor,  # (B, 3 or 1, H, W): uint8, or float in 0 … 1
@@ -308,6 +311,7 @@ Reading = Literal["score", "pagerank", "coverage"]
 
 
 @patch
+@checked
 def order(
     self: Ranker,
     images: Tensor,  # (B, 3 or 1, H, W): uint8, or float in 0 … 1
@@ -335,6 +339,7 @@ def _coverage_scores(r: Ranking) -> Tensor:
 
 # %% ../../nbs/5_beyond/43_ranker.ipynb #2a39debb
 @register_order("ranker", needs=["images", "model"], model="ranker", live=True, label="one-pass ranker")
+@checked
 def ranker_order(
     images: Tensor,  # (B, 3 or 1, H, W): uint8, or float in 0 … 1
     model: Ranker,  # in evaluation mode, on the images' device
@@ -347,6 +352,7 @@ def ranker_order(
 @register_order(
     "ranker_pagerank", needs=["images", "model"], model="ranker", live=True, label="ranker, PageRank"
 )
+@checked
 def ranker_pagerank_order(
     images: Tensor,  # (B, 3 or 1, H, W): uint8, or float in 0 … 1
     model: Ranker,  # in evaluation mode, on the images' device
@@ -359,6 +365,7 @@ def ranker_pagerank_order(
 @register_order(
     "ranker_coverage", needs=["images", "model"], model="ranker", live=True, label="ranker, coverage"
 )
+@checked
 def ranker_coverage_order(
     images: Tensor,  # (B, 3 or 1, H, W): uint8, or float in 0 … 1
     model: Ranker,  # in evaluation mode, on the images' device
@@ -368,6 +375,7 @@ def ranker_coverage_order(
         return model.order(images, "coverage")
 
 # %% ../../nbs/5_beyond/43_ranker.ipynb #cc6bd0a7
+@checked
 def ranker_macs(
     n_tokens: int,  # N
     patch_size: int,  # pixels

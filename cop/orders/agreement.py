@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from ..core.checks import check_order
+from ..core.checks import check_order, checked
 
 # %% ../../nbs/2_paper/15_agreement.ipynb #ba003ae4
+@checked
 def flip_order(
     order: Tensor,  # (B, N)
     grid: tuple[int, int],  # rows, columns
@@ -28,6 +29,7 @@ def flip_order(
     )
 
 # %% ../../nbs/2_paper/15_agreement.ipynb #d513c313
+@checked
 def crop_order(
     order: Tensor,  # (B, N)
     grid: tuple[int, int],  # rows, columns
@@ -64,6 +66,7 @@ def _members(old: int, new: int) -> Tensor:  # (new, old) bool
     return torch.where(inside.any(1, keepdim=True), inside, around)
 
 
+@checked
 def regrid_order(
     order: Tensor,  # (B, N)
     grid: tuple[int, int],  # rows, columns
@@ -78,6 +81,7 @@ def regrid_order(
     return ranks.flatten(1).argsort(dim=1, stable=True)
 
 # %% ../../nbs/2_paper/15_agreement.ipynb #9913a7a0
+@checked
 def kendall_tau(
     order_a: Tensor,  # (B, N)
     order_b: Tensor,  # (B, N)
@@ -90,10 +94,14 @@ def kendall_tau(
             f"orders are {tuple(order_a.shape)} and {tuple(order_b.shape)}; they must be alike and of at "
             "least 2 patches"
         )
-    agree = (a[:, :, None] > a[:, None]) == (b[:, :, None] > b[:, None])
-    return (2 * (agree.sum((1, 2)) - n) / (n * (n - 1)) - 1).float()
+    agree = torch.zeros(len(a), dtype=torch.int64, device=a.device)
+    for i in torch.arange(n, device=a.device).split(max(1, 2**22 // n)):  # patches, in bounded memory
+        same = (a[:, i, None] > a[:, None]) == (b[:, i, None] > b[:, None])
+        agree += same.sum((1, 2))
+    return (2 * (agree - n) / (n * (n - 1)) - 1).float()
 
 
+@checked
 def top_overlap(
     order_a: Tensor,  # (B, N)
     order_b: Tensor,  # (B, N)

@@ -10,9 +10,10 @@ import networkx as nx
 import torch
 from torch import Tensor
 
-from ..core.checks import values_known
+from ..core.checks import checked, values_known
 
 # %% ../../nbs/2_paper/10_graph.ipynb #6c17f86d
+@checked
 def check_graph(
     A: Tensor,  # (B, N, N), how much target i relies on source j, ≥ 0
 ) -> Tensor:  # the same, in float64 (on the CPU where a device has no float64)
@@ -36,6 +37,7 @@ def check_graph(
     return A
 
 # %% ../../nbs/2_paper/10_graph.ipynb #cc4dc09d
+@checked
 def strongest_edges(
     A: Tensor,  # (N, N), ≥ 0
     top: int,  # edges to return
@@ -75,6 +77,7 @@ def _teleport(
     return (t / t.sum(-1, keepdim=True)).expand(shape)
 
 # %% ../../nbs/2_paper/10_graph.ipynb #a62f5c62
+@checked
 def pagerank(
     A: Tensor,  # (B, N, N), how much target i relies on source j, ≥ 0
     damping: float = 0.85,  # c, the probability of following an edge, 0 ≤ c < 1
@@ -86,6 +89,8 @@ def pagerank(
     "PageRank of dependency graphs (Sec. 3.2). Raises ValueError on bad input, or RuntimeError."
     if not 0 <= damping < 1:
         raise ValueError(f"damping is {damping}; it must be at least 0 and less than 1")
+    if tol <= 0:
+        raise ValueError(f"tol is {tol}; it must be above 0")
     A = check_graph(A)
     if transpose:
         A = A.mT
@@ -108,6 +113,7 @@ def pagerank(
     )
 
 # %% ../../nbs/2_paper/10_graph.ipynb #4a9b074d
+@checked
 def katz(
     A: Tensor,  # (B, N, N), how much target i relies on source j, ≥ 0
     attenuation: float = 0.85,  # α times the largest row sum of A, 0 ≤ c < 1
@@ -122,6 +128,7 @@ def katz(
     return x / x.sum(1, keepdim=True)
 
 # %% ../../nbs/2_paper/10_graph.ipynb #26b2ca90
+@checked
 def to_networkx(
     A: Tensor,  # (N, N), how much target i relies on source j, ≥ 0
     grid: tuple[int, int] | None = None,  # rows, columns; adds a position to every node
@@ -129,7 +136,7 @@ def to_networkx(
     "One dependency graph as a networkx graph, edges from target to source. Raises ValueError on bad input."
     if A.ndim != 2:
         raise ValueError(f"A is {tuple(A.shape)}; one graph is (N, N)")
-    g = nx.from_numpy_array(check_graph(A[None])[0].cpu().numpy(), create_using=nx.DiGraph)
+    g = nx.from_numpy_array(check_graph(A.detach()[None])[0].cpu().numpy(), create_using=nx.DiGraph)
     if grid is not None:
         h, w = grid
         if h * w != len(g):
@@ -139,6 +146,7 @@ def to_networkx(
     return g
 
 # %% ../../nbs/2_paper/10_graph.ipynb #d49f7d07
+@checked
 def graph_agreement(
     A: Tensor,  # (B, N, N) or (1, N, N)
     other: Tensor,  # the same; anything that ranks sources, negative entries allowed
@@ -146,12 +154,15 @@ def graph_agreement(
     "Spearman's correlation over the sources of a target, mean over targets. Raises ValueError on bad shapes."
     from scipy.stats import rankdata  # takes a second to import
 
-    if A.ndim != 3 or A.shape[1] != A.shape[2] or A.shape[1:] != other.shape[1:]:
-        raise ValueError(f"graphs are {tuple(A.shape)} and {tuple(other.shape)}; both must be (batch, N, N)")
+    fits = A.ndim == other.ndim == 3 and 1 < A.shape[1] == A.shape[2] and A.shape[1:] == other.shape[1:]
+    if not fits or len(A) != len(other) and 1 not in (len(A), len(other)):
+        raise ValueError(
+            f"graphs are {tuple(A.shape)} and {tuple(other.shape)}; both must be (batch, N, N), N at least 2"
+        )
     n = A.shape[1]
     off = ~torch.eye(n, dtype=torch.bool)
     ranks = (
-        torch.from_numpy(rankdata(x.cpu().double()[:, off].view(-1, n, n - 1).numpy(), axis=2))
+        torch.from_numpy(rankdata(x.detach().cpu().double()[:, off].view(-1, n, n - 1).numpy(), axis=2))
         for x in (A, other)
     )
     a, b = (r - r.mean(2, keepdim=True) for r in ranks)

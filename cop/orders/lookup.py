@@ -19,7 +19,7 @@ from typing import Any, TypedDict
 import torch
 from torch import Tensor, nn
 
-from ..core.checks import check_order
+from ..core.checks import check_order, checked
 from ..core.files import digest
 from ..core.hub import shipped_models
 from ..core.records import read_json, write_json
@@ -33,6 +33,7 @@ from .source import ComputedOrder, FixedOrder, OrderSource, PriorOrder, RandomOr
 from .store import OrderStore
 
 # %% ../../nbs/2_paper/17_lookup.ipynb #73cea3d3
+@checked
 def order_source(
     spec: Any,  # a registered name, a file, a folder, a tensor, a class prior, a function or a source
     grid: tuple[int, int] | None = None,  # rows, columns; needed by names that need the grid
@@ -331,6 +332,7 @@ def _kept(entry: OrderEntry, inputs: _Inputs) -> Tensor:  # (N,)
     return order
 
 # %% ../../nbs/2_paper/17_lookup.ipynb #d574e6f0
+@checked
 def baseline_orders(
     images: Tensor,  # uint8 (B, C, H, W)
     patch_size: int,  # pixels

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..core.checks import check_order
+from ..core.checks import check_order, checked
 from ..core.files import atomic_write
 from ..core.random import hash_keys, random_uniform
 from ..core.statistics import Interval
@@ -30,10 +30,11 @@ _MOST_CLASSES = 100_000
 class ClassPrior:
     "Orders of training images by class, for images that are still to be made."
 
+    @checked
     def __init__(
         self,
         orders: Tensor,  # (n, N), first patch first
-        labels: Tensor,  # (n,) classes, whole numbers ≥ 0
+        labels: Tensor | Sequence[int],  # (n,) classes, whole numbers ≥ 0
         grid: tuple[int, int],  # rows, columns
         configuration: dict | None = None,  # what made the orders; JSON values
         classes: Sequence[str] = (),  # the name of each class; (): they have none
@@ -61,6 +62,7 @@ class ClassPrior:
 
 # %% ../../nbs/3_generation/24_prior.ipynb #7f30c9a1
 @patch(cls_method=True)
+@checked
 def build(
     cls: ClassPrior,
     orders: Tensor,  # (n, N) of training images
@@ -105,6 +107,7 @@ def _known(self: ClassPrior, labels: Tensor) -> Tensor:
 
 # %% ../../nbs/3_generation/24_prior.ipynb #1d0fbf31
 @patch
+@checked
 def sample(
     self: ClassPrior,
     labels: Tensor,  # (B,) classes of the images to be made
@@ -121,6 +124,7 @@ def sample(
 
 
 @patch
+@checked
 def mean(
     self: ClassPrior,
     labels: Tensor,  # (B,)
@@ -202,6 +206,7 @@ def _interval(x: Tensor) -> Interval:
     return Interval(x[0].item(), *x[1:].nanquantile(torch.tensor([0.025, 0.975]).double()).tolist())
 
 # %% ../../nbs/3_generation/24_prior.ipynb #d75692b4
+@checked
 def order_consistency(
     orders: Tensor,  # (n, N)
     labels: Tensor,  # (n,) classes, at least two of them, one of them twice
@@ -210,6 +215,8 @@ def order_consistency(
 ) -> dict[str, dict[str, Interval]]:  # "tau", "rho" → "within", "between" classes, and their "difference"
     "Mean rank correlations with 95 % intervals. Raises ValueError without pairs of both kinds."
     rank = check_order(orders.cpu()).argsort(1).float()
+    if rank.shape[1] < 2:
+        raise ValueError("orders of one patch do not differ; give orders of at least 2")
     labels, n = labels.cpu(), len(rank)
     if labels.shape != (n,):
         raise ValueError(f"there are {n} orders and labels of shape {tuple(labels.shape)}; give one for each")

@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..core.checks import targets_last, values_known
+from ..core.checks import checked, targets_last, values_known
 from .graph import check_graph, katz, pagerank
 from .registry import get_order, list_orders, register_order
 
 # %% ../../nbs/2_paper/13_rankings.ipynb #5706f6cc
+@checked
 def order_from_scores(
     scores: Tensor,  # (B, N), larger is realised earlier
 ) -> Tensor:  # (B, N) int64
@@ -29,6 +30,7 @@ def order_from_scores(
 
 # %% ../../nbs/2_paper/13_rankings.ipynb #b720c420
 @register_order("pagerank", needs=["graph"], label="PageRank")
+@checked
 def pagerank_order(
     A: Tensor,  # (B, N, N), how much target i relies on source j, ≥ 0
     **options: Any,  # of `pagerank`: damping, teleport, tol, max_iter
@@ -38,6 +40,7 @@ def pagerank_order(
 
 
 @register_order("pagerank_transposed", needs=["graph"], label="PageRank, literal")
+@checked
 def pagerank_transposed_order(
     A: Tensor,  # (B, N, N), how much target i relies on source j, ≥ 0
     **options: Any,  # of `pagerank`: damping, teleport, tol, max_iter
@@ -47,6 +50,7 @@ def pagerank_transposed_order(
 
 
 @register_order("pagerank_reversed", needs=["graph"], label="PageRank, reversed")
+@checked
 def pagerank_reversed_order(
     A: Tensor,  # (B, N, N), how much target i relies on source j, ≥ 0
     **options: Any,  # of `pagerank`: damping, teleport, tol, max_iter
@@ -56,6 +60,7 @@ def pagerank_reversed_order(
 
 
 @register_order("katz", needs=["graph"], label="Katz")
+@checked
 def katz_order(
     A: Tensor,  # (B, N, N), how much target i relies on source j, ≥ 0
     **options: Any,  # of `katz`: attenuation
@@ -128,6 +133,7 @@ def _greedy_coverage(
 
 # %% ../../nbs/2_paper/13_rankings.ipynb #5c6dab01
 @register_order("coverage", needs=["graph"])
+@checked
 def coverage_order(
     A: Tensor,  # (B, N, N), how much target i relies on source j, ≥ 0; its diagonal is replaced
     # A_ii in units of A, ≥ 0; (B, N) possible; None is the largest entry of each graph
@@ -166,6 +172,7 @@ def _expected_visits(A: Tensor, damping: float) -> Tensor:  # (B, N, N)
 
 # %% ../../nbs/2_paper/13_rankings.ipynb #6d18c2b7
 @register_order("discounted_pagerank", needs=["graph"], label="discounted PageRank")
+@checked
 def discounted_pagerank_order(
     A: Tensor,  # (B, N, N), how much target i relies on source j, ≥ 0; its diagonal counts as 0
     damping: float = 0.85,  # c, the probability of following an edge, 0 ≤ c < 1
@@ -244,6 +251,7 @@ def _greedy_gaussian(C: Tensor, own: Tensor, c: Tensor, held: Tensor, dim: int) 
 
 # %% ../../nbs/2_paper/13_rankings.ipynb #29c6d0a4
 @register_order("gaussian", needs=["graph"], label="Gaussian of pairs")
+@checked
 def gaussian_order(
     # (B, N, N), mutual information of target i and source j in nats, ≥ 0; its diagonal is replaced
     A: Tensor,
@@ -271,6 +279,7 @@ def graph_rankings() -> list[str]:  # names
     return [name for name in list_orders() if get_order(name).needs == ("graph",)]
 
 
+@checked
 def collapse_order(
     A: Tensor,  # (B, N, N), how much target i relies on source j, ≥ 0
     method: str = "pagerank",  # a name of `graph_rankings`

@@ -15,7 +15,7 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor
 
-from ..core.checks import check_order
+from ..core.checks import check_order, checked
 from ..core.files import digest
 from ..core.random import hash_keys, random_permutation, random_uniform
 from ..images.dataset import ImageSet
@@ -38,6 +38,7 @@ class OrderSource:
         None  # `whole_key` of the images that an order for all images was chosen on, if known
     )
 
+    @checked
     def __call__(
         self,
         images: Tensor,  # uint8 (B, C, H, W), mirrored or cropped already
@@ -132,6 +133,7 @@ class RandomOrder(OrderSource):
 
     name, kind, key = "random", "fixed", "random"
 
+    @checked
     def __init__(
         self,
         n_tokens: int,  # N
@@ -146,6 +148,7 @@ class RandomOrder(OrderSource):
     def in_training(self, batch: dict) -> Tensor:
         return random_permutation(batch["key"], self.n_tokens)
 
+    @checked
     def for_labels(self, labels: Tensor, numbers: Tensor, seed: int = 0) -> Tensor:
         return random_permutation(hash_keys(seed, labels, numbers), self.n_tokens)
 
@@ -155,6 +158,7 @@ class FixedOrder(OrderSource):
 
     kind = "fixed"
 
+    @checked
     def __init__(
         self,
         order: Tensor,  # (N,)
@@ -168,6 +172,7 @@ class FixedOrder(OrderSource):
     def orders_for(self, images: Tensor, index: Any, flip: Any, box: Any) -> Tensor:
         return self.order.expand(len(images), -1)
 
+    @checked
     def for_labels(self, labels: Tensor, numbers: Tensor, seed: int = 0) -> Tensor:
         return self.order.expand(len(labels), -1)
 
@@ -175,13 +180,14 @@ class FixedOrder(OrderSource):
 class StoredOrder(OrderSource):
     "Orders of the images of a set."
 
+    @checked
     def __init__(
         self,
         orders: OrderStore | Tensor,  # a store, or a table (n, N)
         name: str | None = None,  # of the order; None: the store's folder
     ):
         self.store = orders if isinstance(orders, OrderStore) else None
-        self.table = None if self.store else check_order(orders.cpu())
+        self.table = None if self.store else check_order(orders).cpu()
         self.chosen_on = self.store.manifest["configuration"].get("chosen_on") if self.store else None
         self.kind = self.store.kind if self.store else "image"
         self.name = name or (self.store.folder.name if self.store else "table")
@@ -271,6 +277,7 @@ def _checked_orders(order: Any, source: OrderSource, images: Tensor) -> Tensor: 
 class ComputedOrder(OrderSource):
     "Orders computed when they are asked for, of the images as they are then: mirrored, cropped, moved."
 
+    @checked
     def __init__(
         self,
         make: Callable[[Tensor], Tensor],  # images uint8 (B, C, H, W) → (B, N)
@@ -327,10 +334,12 @@ class PriorOrder(OrderSource):
             "a class prior has orders for images that are to be made, not for images that are there"
         )
 
+    @checked
     def for_labels(self, labels: Tensor, numbers: Tensor, seed: int = 0) -> Tensor:
         return self.prior.sample(labels, seed, numbers)
 
 # %% ../../nbs/2_paper/16_source.ipynb #d98c99da
+@checked
 def training_orders(
     orders: OrderSource,  # of the training images
     n_tokens: int,  # N

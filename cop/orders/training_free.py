@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
+from ..core.checks import checked
 from ..core.random import hash_keys, random_permutation
 from ..images.tokenizers import patch_grid
 from .rankings import coverage_order, order_from_scores
@@ -19,6 +20,7 @@ from .registry import register_order
 
 # %% ../../nbs/2_paper/14_training_free.ipynb #bbd97a79
 @register_order("random")
+@checked
 def shuffled_order(
     grid: tuple[int, int],  # rows, columns
 ) -> Tensor:  # (N,)
@@ -26,6 +28,7 @@ def shuffled_order(
     return random_order(1, grid[0] * grid[1])[0]
 
 
+@checked
 def random_order(
     batch: int | Tensor,  # number of orders, or (B,) indices of the images that they are for
     n_tokens: int,  # N
@@ -37,17 +40,20 @@ def random_order(
 
 
 @register_order("raster")
+@checked
 def raster_order(grid: tuple[int, int]) -> Tensor:  # rows, columns → (N,)
     "Row by row from the top left."
     return torch.arange(grid[0] * grid[1])
 
 
+@checked
 def reverse_order(order: Tensor) -> Tensor:  # (…, N) → (…, N)
     "An order from its end."
     return order.flip(-1)
 
 
 @register_order("raster_reversed", label="raster, reversed")
+@checked
 def raster_reversed_order(grid: tuple[int, int]) -> Tensor:  # rows, columns → (N,)
     "Row by row from the bottom right."
     return raster_order(grid).flip(0)
@@ -66,6 +72,7 @@ def _squared_distances(grid: tuple[int, int]) -> Tensor:  # (N, N) between patch
 
 
 @register_order("centre", label="centre first")
+@checked
 def centre_order(
     grid: tuple[int, int],  # rows, columns
 ) -> Tensor:  # (N,) int64
@@ -74,6 +81,7 @@ def centre_order(
 
 
 @register_order("farthest", label="farthest point")
+@checked
 def farthest_order(
     grid: tuple[int, int],  # rows, columns
 ) -> Tensor:  # (N,) int64
@@ -96,6 +104,7 @@ def _mirrored_cell(t: int, base: int, cells: int) -> int:
 
 
 @register_order("halton", label="Halton")
+@checked
 def halton_order(
     grid: tuple[int, int],  # rows, columns
 ) -> Tensor:  # (N,) int64
@@ -117,6 +126,7 @@ def _checked_pixels(
     return images.double() / 127.5 - 1, patch_grid(*images.shape[2:], patch_size)
 
 
+@checked
 def patch_variance(
     images: Tensor,  # uint8 (B, C, H, W)
     patch_size: int,  # pixels
@@ -127,6 +137,7 @@ def patch_variance(
 
 
 @register_order("variance", needs=["images", "patch_size"], label="patch variance")
+@checked
 def variance_order(
     images: Tensor,  # uint8 (B, C, H, W)
     patch_size: int,  # pixels
@@ -143,6 +154,7 @@ def _slope(v: Tensor) -> Tensor:
     return (v[..., 2:] - v[..., :-2]) / 2
 
 
+@checked
 def edge_energy(
     images: Tensor,  # uint8 (B, C, H, W)
     patch_size: int,  # pixels
@@ -154,6 +166,7 @@ def edge_energy(
 
 
 @register_order("edge_energy", needs=["images", "patch_size"])
+@checked
 def edge_energy_order(
     images: Tensor,  # uint8 (B, C, H, W)
     patch_size: int,  # pixels
@@ -163,6 +176,7 @@ def edge_energy_order(
 
 # %% ../../nbs/2_paper/14_training_free.ipynb #84d2b0f6
 @register_order("variance_coverage", needs=["images", "patch_size"], label="variance, spread out")
+@checked
 def variance_coverage_order(
     images: Tensor,  # uint8 (B, C, H, W)
     patch_size: int,  # pixels

@@ -144,6 +144,8 @@ def _fitted(
     if isinstance(estimators, Mapping):
         return dict(estimators)
     names = [estimators] if isinstance(estimators, str) else list(estimators)
+    if not names:
+        raise ValueError("estimators is empty; give at least one, such as 'gaussian'")
     if unknown := [name for name in names if name not in _FITS]:
         raise ValueError(
             f"there is no estimator {unknown[0]!r}: choose {', '.join(_FITS)}, or pass name → (estimator, "

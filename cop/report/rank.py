@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from ..core.checks import check_counts, check_seed
+from ..core.checks import check_counts, checked
 from ..core.hub import device_or_gpu
 from ..core.registry import ORDERS
 from ..images.dataset import ImageSet, readable_name
@@ -162,6 +162,7 @@ def _repr_png_(self: RankedImages) -> bytes:  # notebooks show it
     return file.getvalue()
 
 # %% ../../nbs/6_appendix/69_rank.ipynb #52b8f9e1
+@checked
 def rank(
     # a folder, a file or a pattern such as "my/*.jpg"; a list of files; PIL images; arrays (H, W, 3), (H, W),
     # (B, H, W, 3), tensors (3, H, W) or (B, 3, H, W), uint8 or float in 0 … 1; an image set, or its name
@@ -187,8 +188,6 @@ def rank(
     order or ranker, what an order lacks.
     """
     _check_pictures(images)
-    check_counts(image_size=image_size, patch_size=patch_size, batch=batch)
-    check_seed(seed)
     device = device_or_gpu(device)
     net = _ranker_of(ranker, order, device)
     size = image_size or _size_for(net, given)
@@ -216,6 +215,10 @@ def _ranker_of(ranker: Any, order: Any, device: torch.device) -> Ranker | None: 
     if ranker is None and order is not None and not _needs_ranker(order):
         return None
     check_no_order(ranker)
+    if not isinstance(ranker, (str, Path, Ranker, type(None))):
+        raise ValueError(
+            f"ranker is of type {type(ranker).__name__}; give a shipped ranker's name, a folder or a Ranker"
+        )
     net = ranker if isinstance(ranker, Ranker) else Ranker.from_pretrained(ranker or "photos")
     return net.to(device).eval()
 

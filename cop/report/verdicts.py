@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from ..core.checks import checked
 from ..entropy.evaluation import area, gap_closed
 from ..entropy.gaussian import GaussianTokens
 from ..orders.lookup import baseline_orders
@@ -70,6 +71,7 @@ def demo_order(
     return DemoOrder(entry.label, NEED_TEXT[entry.group], entry.summary, entry.kind)
 
 # %% ../../nbs/6_appendix/65_verdicts.ipynb #34b2195c
+@checked
 def demo_orders(
     images: Tensor,  # uint8 (B, C, H, W)
     index: Tensor,  # (B,) their positions in the set, by which random orders are shuffled
@@ -125,6 +127,7 @@ INTERVAL_LEVEL = 0.99  # of all intervals: a dozen are looked at together
 _REFERENCES = 64  # random orders that an image is compared with
 
 
+@checked(empty=False)
 def order_spread(
     order: Tensor,  # (B, N)
     grid: tuple[int, int],  # rows, columns
@@ -132,7 +135,7 @@ def order_spread(
     "Mean distance of the first quarter of an order to the nearest other patch of that quarter."
     first = order[:, : max(2, order.shape[1] // 4)]
     position = torch.stack([first // grid[1], first % grid[1]], -1).double()
-    distance = torch.cdist(position, position) + 1e9 * torch.eye(position.shape[1])
+    distance = torch.cdist(position, position) + 1e9 * torch.eye(position.shape[1], device=order.device)
     return float(distance.amin(-1).mean())
 
 
@@ -243,6 +246,7 @@ def reason(
     return _REASONS[verdict(row), _spacing(row["spread"], random_row["spread"])]
 
 # %% ../../nbs/6_appendix/65_verdicts.ipynb #28ca7da2
+@checked
 def signed(x: float) -> str:  # two decimals, with a sign and a true minus
     "A number whose sign matters, as text."
     return f"{x:+.2f}".replace("-", "−")
@@ -330,10 +334,13 @@ def caution(
     return ""
 
 # %% ../../nbs/6_appendix/65_verdicts.ipynb #909096f7
+@checked(empty=False)
 def half_known(
     curve: Tensor,  # (R, N + 1) nats
 ) -> int:  # patches
     "How many patches it takes until half of the uncertainty is gone, on average."
+    if curve.ndim != 2:
+        raise ValueError(f"curves are {tuple(curve.shape)}; they are (images, N + 1)")
     mean = curve.mean(0)
     return int((mean <= mean[0] / 2).nonzero()[0])
 
