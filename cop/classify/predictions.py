@@ -15,14 +15,12 @@ from typing import Any
 
 import torch
 from fastcore.basics import patch
-from safetensors import SafetensorError
-from safetensors.torch import load, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from .sparse_vit import kept_tokens
 from ..core.checks import checked
-from ..core.files import atomic_write
+from ..core.records import read_tensors, write_tensors
 from ..images.dataset import ImageSet
 from ..images.labels import align_classes
 from ..orders.lookup import order_source
@@ -116,8 +114,7 @@ def save(
         "n_tokens": torch.tensor(self.n_tokens),
         "images": torch.tensor(list(bytes.fromhex(self.images)), dtype=torch.uint8),
     }
-    with atomic_write(path) as f:
-        save_file({k: v.contiguous() for k, v in tensors.items()}, f)
+    write_tensors(path, tensors)
 
 
 @patch(cls_method=True)
@@ -128,16 +125,14 @@ def load(
     "Read predictions. Raises FileNotFoundError, or ValueError if the file is damaged or another."
     if not Path(path).is_file():
         raise FileNotFoundError(f"there are no predictions at {path}")
+    cure = "evaluate again"
+    kept, _ = read_tensors(path, [f.name for f in fields(Predictions)], cure)
     try:
-        found = load(Path(path).read_bytes())
-        kept = {f.name: found[f.name] for f in fields(Predictions)}
         kept["n_tokens"] = int(kept["n_tokens"])
         kept["images"] = bytes(kept["images"].tolist()).hex()
         return Predictions(**kept)
-    except KeyError as e:
-        raise ValueError(f"{path} holds no predictions: it has no {e}; evaluate again") from e
-    except (SafetensorError, ValueError, TypeError, RuntimeError) as e:
-        raise ValueError(f"{path} is damaged, or holds no predictions ({e}); evaluate again") from e
+    except (ValueError, TypeError, RuntimeError) as e:
+        raise ValueError(f"{path} is damaged, or holds no predictions ({e}); {cure}") from e
 
 # %% ../../nbs/4_classification/32_predictions.ipynb #533cea7b
 def _hits(

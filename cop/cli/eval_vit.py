@@ -22,8 +22,9 @@ from .common import check_unused, held_out_part, load_vit, source_images
 from .task import numbered_for, read_record, read_task
 from .verbs import EvaluateVit
 from .vit import vit_orders
-from ..core.files import atomic_write, digest
+from ..core.files import digest
 from ..core.hub import device_or_gpu
+from ..core.records import write_json
 from ..core.registry import IMAGE_SOURCES, ORDERS
 from ..images.dataset import ImageSet
 from ..orders.source import OrderSource, RandomOrder
@@ -183,6 +184,5 @@ def verb_evaluate_vit(o: EvaluateVit) -> None:
     predictions = evaluate(classify, images, orders, keeps, o.batch, device, progress=True)
     predictions.save(out / "predictions.safetensors")
     result = _summary(predictions, net, tuple(images[0]["image"].shape), query)
-    with atomic_write(out / "accuracy.json") as f:
-        f.write_text(json.dumps(result, indent=1) + "\n")
+    write_json(out / "accuracy.json", result)
     print(f"{_table(result)}\nwritten to {out}/accuracy.json and predictions.safetensors")

@@ -40,6 +40,7 @@ VERBS = {  # what is typed: its options, the module of the function that does it
     "train classifier": (verbs.TrainClassifier, "generate"),
     "sample": (verbs.Sample, "generate"),
     "demo": (verbs.Demo, "order"),
+    "export": (verbs.Export, "export"),
 }
 
 # %% ../../nbs/6_appendix/73_cli_main.ipynb #f7051be9

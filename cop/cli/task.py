@@ -6,11 +6,12 @@
 __all__ = ['read_record', 'read_task', 'numbered_for', 'named']
 
 # %% ../../nbs/6_appendix/88_cli_task.ipynb #e6d3d4ad
-import json
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 from torch import nn
 
+from ..core.records import read_json
 from ..images.dataset import ImageSet
 from ..images.labels import align_classes
 
@@ -21,23 +22,24 @@ def read_record(
     "What an earlier command wrote down. Raises ValueError if the file is damaged."
     if not path.is_file():
         return {}
-    try:
-        record = json.loads(path.read_text())
-        return dict(record.items())
-    except (ValueError, AttributeError) as e:
-        raise ValueError(f"{path} is damaged: remove its folder, or use another --out") from e
+    return read_json(path, dict, "remove its folder, or use another --out")
 
 # %% ../../nbs/6_appendix/88_cli_task.ipynb #9ec83d3d
+class _Task(TypedDict):
+    "What a training writes down of its task."
+
+    classes: NotRequired[list[str]]
+    positions_only: NotRequired[bool]
+
+
 def read_task(
     model: str | Path,  # folder of a run, or its model/
 ) -> dict:  # "classes" (names, or empty), and "positions_only": was it shown which patches, and no pixel?
     "What a run has written down of its task. Raises ValueError if the file is damaged."
     run = Path(model) if (Path(model) / "model").is_dir() else Path(model).parent
-    task = read_record(run / "task.json")
-    names = task.get("classes", [])
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"{run / 'task.json'} is damaged: classes are no list of names; train again")
-    return {"classes": names, "positions_only": task.get("positions_only") is True}
+    path = run / "task.json"
+    task = read_json(path, _Task, "train again") if path.is_file() else {}
+    return {"classes": [], "positions_only": False, **task}
 
 
 def numbered_for(

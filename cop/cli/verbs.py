@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Order', 'Show', 'EvaluateOrders', 'EvaluateVit', 'EvaluateImages', 'TrainComae', 'TrainRanker', 'TrainMar',
-           'TrainCmar', 'TrainVit', 'TrainClassifier', 'Sample', 'Demo', 'command_line']
+           'TrainCmar', 'TrainVit', 'TrainClassifier', 'Sample', 'Demo', 'Export', 'command_line']
 
 # %% ../../nbs/6_appendix/72_cli_verbs.ipynb #c7e25f81
 import shlex
@@ -14,6 +14,7 @@ from typing import Any, Literal
 from cop.cli.options import (
     ImageOptions,
     ModelOptions,
+    OptionalFloat,
     OptionalInt,
     OptionalText,
     PictureOptions,
@@ -300,6 +301,18 @@ class Demo:
     images: int = 100  # held-out images to order, at most, 10 … 2,000
     seed: int = 0  # of training and of random orders
     fresh: bool = False  # remove the demo that out holds, and start anew
+
+# %% ../../nbs/6_appendix/72_cli_verbs.ipynb #08483068
+@dataclass
+class Export:
+    "Write a trained model as ONNX, for runtimes without PyTorch."
+
+    # a folder of cop train ranker, vit or comae, or a shipped ranker (photos, fashion, label)
+    model: OptionalText = None
+    out: str = "runs/exported"  # folder of model.onnx and about.json, which describes its inputs and outputs
+    # of a classifier: the share of an order's patches that it sees, above 0 and at most 1.0 (default: all
+    # patches, without an order)
+    keep: OptionalFloat = None
 
 # %% ../../nbs/6_appendix/72_cli_verbs.ipynb #519843ca
 def command_line(

@@ -87,6 +87,9 @@ class GaussianTokens(ClosedForm):
             raise ValueError(_SINGULAR)
 
 # %% ../../nbs/1_question/06_gaussian.ipynb #8d46df82
+_MOST_NUMBERS = 2**14  # of an image: their covariance takes 2 GB
+
+
 def _check_fit(tokens: Tensor, noise: float, cut_variance: Tensor | None) -> None:
     if tokens.ndim != 3 or len(tokens) < 2:
         raise ValueError(
@@ -97,6 +100,11 @@ def _check_fit(tokens: Tensor, noise: float, cut_variance: Tensor | None) -> Non
     if not noise >= 0:
         raise ValueError(f"noise is {noise}; a variance is at least 0")
     n_tokens, cut = tokens.shape[1], cut_variance
+    if (numbers := n_tokens * tokens.shape[2]) > _MOST_NUMBERS:
+        raise ValueError(
+            f"{n_tokens:,} tokens of {tokens.shape[2]} numbers have a covariance of {8 * numbers**2 / 1e9:.0f} "
+            f"GB; at most {_MOST_NUMBERS:,} numbers: use larger patches, smaller images or fewer components"
+        )
     if cut is not None and (cut.ndim != 2 or len(cut) != n_tokens or not (cut >= 0).all()):
         raise ValueError(
             f"cut_variance is {tuple(cut.shape)}; give a variance ≥ 0 of each number cut off, "

@@ -7,21 +7,21 @@ __all__ = ['comae_teacher', 'pointwise_teacher', 'teacher_graphs', 'Objective', 
            'DistillationImages', 'mean_rank', 'uniform_rank', 'graph_objective', 'score_objective']
 
 # %% ../../nbs/5_beyond/44_distillation.ipynb #85c3dfc2
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from accelerate import PartialState
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from ..core.checks import check_held, checked
 from ..core.config import TRAININGS, TrainingConfig
-from ..core.files import atomic_write, fingerprint
+from ..core.files import fingerprint
+from ..core.records import read_tensors, write_tensors
 from ..core.training import train
 from ..entropy.estimator import Estimator
 from ..entropy.information import pointwise_graph
@@ -92,20 +92,16 @@ def _write_graphs(
         bar.update(len(index))
     A, self_information = (torch.cat(x).cpu() for x in zip(*graphs))
     tensors = {"A": A.half().contiguous(), "self_information": self_information.float().contiguous()}
-    with atomic_write(path) as f:
-        save_file(tensors, f, about)
+    # one text, since safetensors writes several in any sequence
+    write_tensors(path, tensors, {"about": json.dumps(about, sort_keys=True)})
 
 # %% ../../nbs/5_beyond/44_distillation.ipynb #e438fe19
 def _read_graphs(path: Path, about: dict) -> tuple[Tensor, Tensor]:
-    try:
-        with safe_open(path, "pt") as f:
-            stored = dict(f.metadata() or {})
-            graphs = f.get_tensor("A"), f.get_tensor("self_information")
-    except SafetensorError as e:
-        raise ValueError(f"{path} is damaged ({e}): remove it, and the teacher is evaluated again") from e
-    if stored != about:
+    cure = "remove it, and the teacher is evaluated again"
+    tensors, texts = read_tensors(path, ("A", "self_information"), cure)
+    if texts.get("about") != json.dumps(about, sort_keys=True):
         raise ValueError(f"{path} holds graphs of another teacher or of other images; use another folder")
-    return graphs
+    return tensors["A"], tensors["self_information"]
 
 # %% ../../nbs/5_beyond/44_distillation.ipynb #08ec1310
 @dataclass

@@ -9,21 +9,21 @@ __all__ = ['ClassPrior', 'order_consistency']
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypedDict
 
 import torch
 from fastcore.basics import patch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from ..core.checks import check_order, checked
-from ..core.files import atomic_write
 from ..core.random import hash_keys, random_uniform
+from ..core.records import parse_json, read_tensors, write_tensors
 from ..core.statistics import Interval
 from ..images.dataset import check_classes
 from ..images.labels import align_labels
 
 # %% ../../nbs/3_generation/24_prior.ipynb #c3a5cc19
+_FORMAT = "cop-prior-2"
 _MOST_CLASSES = 100_000
 
 
@@ -143,17 +143,17 @@ def save(
     "Write the prior, under a temporary name first."
     small = torch.uint8 if self.orders.shape[1] <= 256 else torch.int32
     tensors = {"orders": self.orders.to(small), "labels": self.labels.int()}
-    about = {name: json.dumps(getattr(self, name)) for name in ("grid", "configuration", "classes")}
-    with atomic_write(path) as f:
-        save_file(tensors, f, metadata={"format": "cop-prior-1", **about})
+    about = {name: getattr(self, name) for name in ("grid", "configuration", "classes")}
+    # one text, since safetensors writes several in any sequence
+    write_tensors(path, tensors, {_FORMAT: json.dumps(about, sort_keys=True)})
 
 # %% ../../nbs/3_generation/24_prior.ipynb #b4c8e2d7
-def _names_in(about: dict[str, str]) -> list[str]:
-    "The names of the classes of a file; older files have none."
-    names = json.loads(about.get("classes", "[]"))
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError("classes is no list of names")
-    return names
+class _About(TypedDict):
+    "What a file says of its orders."
+
+    grid: tuple[int, int]  # rows, columns
+    configuration: dict  # what made the orders
+    classes: list[str]  # names, by number; empty: they have none
 
 
 @patch(cls_method=True)
@@ -164,19 +164,15 @@ def load(
     "Read and check a prior. Raises FileNotFoundError, or ValueError if it is damaged or something else."
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no class prior at {path}")
+    cure = "build the prior again"
+    tensors, texts = read_tensors(path, cure=cure)
+    if _FORMAT not in texts or set(tensors) != {"orders", "labels"}:
+        raise ValueError(f"{path} is no class prior of this version; {cure}")
+    about = parse_json(texts[_FORMAT], _About, path, cure)
     try:
-        with safe_open(path, "pt") as f:
-            about, names = f.metadata() or {}, f.keys()
-            orders, labels = (f.get_tensor(k) if k in names else None for k in ("orders", "labels"))
-    except (SafetensorError, OSError) as e:
-        raise ValueError(f"{path} is damaged ({e}); build the prior again") from e
-    if about.get("format") != "cop-prior-1":
-        raise ValueError(f"{path} is no class prior")
-    try:
-        grid, configuration = (json.loads(about[name]) for name in ("grid", "configuration"))
-        return cls(orders.long(), labels, grid, configuration, _names_in(about))
-    except (ValueError, KeyError, TypeError, AttributeError) as e:
-        raise ValueError(f"{path} is damaged ({e}); build the prior again") from e
+        return cls(tensors["orders"].long(), tensors["labels"], **about)
+    except (ValueError, TypeError, RuntimeError) as e:
+        raise ValueError(f"{path} is damaged ({e}); {cure}") from e
 
 # %% ../../nbs/3_generation/24_prior.ipynb #1e57d3b9
 def _rank_vectors(
