@@ -26,7 +26,7 @@ from cop.classify.timm_models import (
     timm_name,
     weights_arguments,
 )
-from ..core.checks import checked
+from ..core.checks import check_held, check_order, checked, values_known
 from ..core.hub import Pretrained, weight_differences
 from ..images.tokenizers import patch_grid
 
@@ -295,6 +295,8 @@ def normalise(
     if images.device.type == "meta" != self.mean.device.type:
         raise ValueError("images are on the meta device, which keeps no pixels; move them to the model")
     if images.dtype != torch.uint8:
+        if images.device.type == "cpu":  # on a GPU, looking at numbers would wait for it
+            check_held("images", images)
         return images.to(self.mean.dtype)
     return (images.to(self.mean.dtype) / 255 - self.mean) / self.std
 
@@ -304,7 +306,6 @@ def _first_positions(
 ) -> Tensor:
     "The first K positions of an order, (B, K). Raises ValueError if order and images do not fit together."
     h, w = grid
-    # that no patch occurs twice is not checked here: the check would wait for the device
     if _kind(order) not in (torch.int64, torch.int32):
         raise ValueError(f"the order is {_kind(order)}; it must be a tensor of patch numbers, int64")
     if order.device.type == "meta" != images.device.type:
@@ -314,6 +315,8 @@ def _first_positions(
             f"the order is {tuple(order.shape)}, of {images.shape[0]} images of {h} × {w} = {h * w} patches; "
             f"give ({h * w},) or ({images.shape[0]}, {h * w})"
         )
+    if order.device.type == "cpu" and values_known():  # on a GPU, looking at numbers would wait for it
+        check_order(order if order.ndim == 2 else order[None], h * w)
     count = keep_count(h * w, patches, keep)
     return order[..., :count].long().expand(images.shape[0], -1)
 

@@ -151,6 +151,7 @@ def _asked(o: EvaluateVit, split: str, images: ImageSet, positions_only: bool, n
         "split": split,
         "images": len(images),
         "set": images.key(),
+        "labels": digest(images.labels),  # as --classes has them
         "positions_only": positions_only,
         "keep": o.keep,
         "precision": o.precision,
@@ -176,6 +177,7 @@ def verb_evaluate_vit(o: EvaluateVit) -> None:
     net = net.to(device)
     query = _asked(o, split, images, positions_only, net)
     out = _folder_for(o.out, query, o.limit)
+    o.out = str(out)  # args.yaml says where it was written
     _check_results(out, query)
     orders = _orders_of(o.order, images, net, out, o.seed, vars(o.models))
     query["digest of the orders"] = orders.key
@@ -185,4 +187,5 @@ def verb_evaluate_vit(o: EvaluateVit) -> None:
     predictions.save(out / "predictions.safetensors")
     result = _summary(predictions, net, tuple(images[0]["image"].shape), query)
     write_json(out / "accuracy.json", result)
+    print(f"{len(images):,} images of {images.name}, --split {split}")
     print(f"{_table(result)}\nwritten to {out}/accuracy.json and predictions.safetensors")

@@ -125,7 +125,7 @@ _EXPECTED = (ValueError, OSError, RuntimeError, ImportError, FloatingPointError,
 _AS_TYPED = (  # how Python says it, how one types it
     (r"pass resume=True", "leave out --no_resume"),
     (r"pass (order|ranker|fit)='(\w+)'", r"pass --\1 \2"),
-    (r"pass split='all' or another test_fraction", "give more pictures (or, to train, --split all)"),
+    (r"pass split='all' or another test_fraction", "give more pictures, or --split all"),
     (r" \(reveal takes a number as patches=\)", ""),
     (r"cop\.list_orders\(\) names all", "cop order --list shows all"),
     (

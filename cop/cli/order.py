@@ -145,13 +145,17 @@ def _store_for(
 ) -> OrderStore:
     "The store of a folder, new or to be gone on with. Raises ValueError if it holds other orders."
     about = {"order": orders.name, "key": orders.key, "source": images.name, "set": images.key(), **about}
+    if (Path(out) / "manifest.json").is_file():
+        was = OrderStore(out).manifest["configuration"]
+        if was.get("set") == about["set"]:  # a folder that was moved holds the same pictures
+            about["source"] = was.get("source")
     try:
         store = OrderStore.create(out, grid, orders.kind, about)
     except ValueError:
         if (Path(out) / "manifest.json").is_file():
             _check_others(out, about)
         raise
-    if images.files and (store.files() or []) != images.files[: len(store)]:
+    if images.files and (store.marks() or []) != images.marks()[: len(store)]:
         raise ValueError(f"{out} holds orders of other files than those in {images.name}: use another --out")
     return store
 

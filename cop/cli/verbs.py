@@ -201,6 +201,7 @@ class TrainCmar:
 
     images: ImageOptions = field(default_factory=ImageOptions)
     models: ModelOptions = field(default_factory=ModelOptions)
+    public: PublicOptions = field(default_factory=PublicOptions)
     # the generator to be fine-tuned: folder of cop train mar, or the public checkpoint-last.pth
     model: OptionalText = None
     # a registered order, such as random (the control), pagerank (the paper's), pagerank_reversed, coverage,
@@ -211,7 +212,6 @@ class TrainCmar:
     out: str = "runs/cmar"
     # folder that keeps the orders of the training images, to be shared by trainings (default: orders in out)
     orders: OptionalText = None
-    public: PublicOptions = field(default_factory=PublicOptions)
     random_share: float = 0.1  # of the images that are masked along a random order, 0 … 1
     per_class: int = 64  # orders of each class in the class prior
     flip: bool = True  # mirror half of the images, and their orders

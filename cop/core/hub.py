@@ -44,7 +44,9 @@ def read_config(
                 f"{folder} holds a pickle ({pickles[0]}), which could run any code: only config.json with "
                 "model.safetensors is loaded"
             )
-        raise FileNotFoundError(f"{folder} is no saved model: it has no config.json")
+        inside = (folder / "model" / "config.json").is_file()
+        hint = f": the model of this run is {folder / 'model'}" if inside else ": it has no config.json"
+        raise FileNotFoundError(f"{folder} is no saved model{hint}")
     return read_json(folder / "config.json", dict, _CURE)
 
 # %% ../../nbs/6_appendix/54_hub.ipynb #52ab0001
@@ -263,6 +265,17 @@ class _Rehearsal(TorchDispatchMode):
 SPARE_NUMBERS = 2**28  # that a constructor may compute beside the weights: 1 GiB
 
 
+_IMPOSSIBLE = (  # what a constructor raises for sizes that do not go together
+    TypeError,
+    AttributeError,
+    AssertionError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
+)
+
+# %% ../../nbs/6_appendix/54_hub.ipynb #d039af3b
 def _loaded_config(cls: type, folder: Path) -> tuple[dict, list[str] | None]:
     "The constructor's arguments in a file, and class names. Raises ValueError for one it must not choose."
     config = read_config(folder)
@@ -287,7 +300,7 @@ def _make(cls: type, folder: Path) -> nn.Module:
         if sum(b.numel() for b in plan.buffers()) > rehearsal.numbers:
             raise MemoryError("its tables are too large")
         model = cls(**config)
-    except (TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, MemoryError) as e:
+    except _IMPOSSIBLE as e:
         raise ValueError(
             f"{folder / 'config.json'} makes no {cls.__name__} ({_first_line(e)}); save the model again"
         ) from e

@@ -102,8 +102,9 @@ def _check_fit(tokens: Tensor, noise: float, cut_variance: Tensor | None) -> Non
     n_tokens, cut = tokens.shape[1], cut_variance
     if (numbers := n_tokens * tokens.shape[2]) > _MOST_NUMBERS:
         raise ValueError(
-            f"{n_tokens:,} tokens of {tokens.shape[2]} numbers have a covariance of {8 * numbers**2 / 1e9:.0f} "
-            f"GB; at most {_MOST_NUMBERS:,} numbers: use larger patches, smaller images or fewer components"
+            f"{n_tokens:,} tokens of {tokens.shape[2]} numbers have a covariance of "
+            f"{8e-9 * numbers**2:.0f} GB; at most {_MOST_NUMBERS:,} numbers: use larger patches, smaller "
+            "images or fewer components"
         )
     if cut is not None and (cut.ndim != 2 or len(cut) != n_tokens or not (cut >= 0).all()):
         raise ValueError(

@@ -55,6 +55,12 @@ class QueryBlock(Block):
         out = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
         return attn.proj_drop(attn.proj(out.transpose(1, 2).reshape(b, queried.shape[1], d)))
 
+# %% ../../nbs/3_generation/22_mar_model.ipynb #4390418d
+def _check_shares(**shares: float) -> None:
+    for name, value in shares.items():
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} is {value}; it is a share, 0 … 1")
+
 # %% ../../nbs/3_generation/22_mar_model.ipynb #279a6f12
 class MAR(Pretrained):
     "A masked autoregressive image model (Li et al. 2024); fields and weights have the public code's names."
@@ -90,6 +96,7 @@ class MAR(Pretrained):
         self._set_grid(img_size, vae_stride, patch_size, vae_embed_dim)
         self.class_num = class_num
         self.buffer_size = buffer_size
+        _check_shares(mask_ratio_min=mask_ratio_min, label_drop_prob=label_drop_prob)
         self.mask_ratio_min = mask_ratio_min
         self.label_drop_prob = label_drop_prob
         self.diffusion_batch_mul = diffusion_batch_mul

@@ -69,7 +69,7 @@ def _check_pixels(name: str, pixels: Tensor | None) -> None:
 
 # %% ../../nbs/1_question/01_images.ipynb #c05f968a
 class ImageSet(Dataset):
-    "Images as `uint8` with labels and indices."
+    "Images as `uint8` with labels and indices; `fit` says how files were brought to a size, if they were."
 
     @checked
     def __init__(
@@ -92,7 +92,7 @@ class ImageSet(Dataset):
         self.skipped = list(skipped)
         self.files = None if files is None else list(files)
         self.folder = None if folder is None else Path(folder)
-        self.part_of, self.known_marks = part_of, None
+        self.part_of, self.known_marks, self.fit = part_of, None, None
         _check_counts(name, len(self.labels), images=self.tensor, files=self.files)
         _check_pixels(name, self.tensor)
 
@@ -151,11 +151,13 @@ def images(
     "A batch of images and their labels. Raises IndexError or ValueError for bad indices or mixed sizes."
     idx = torch.arange(len(self)) if indices is None else check_indices(indices)
     if len(idx) and not (-len(self) <= int(idx.min()) and int(idx.max()) < len(self)):
-        raise IndexError(
-            f"{self.name} has {len(self)} images; indices run from {int(idx.min())} to {int(idx.max())}"
-        )
+        low, high = int(idx.min()), int(idx.max())
+        raise IndexError(f"{self.name} has {len(self)} images, 0 … {len(self) - 1}, not {low} … {high}")
     if self.tensor is not None:
         return self.tensor[idx], self.labels[idx]
+    if not len(idx):
+        shape = self.read(0).shape if len(self) else (3, 0, 0)
+        return torch.zeros(0, *shape, dtype=torch.uint8), self.labels[idx]
     names = [self.file_name(int(i)) for i in idx]
     return _stack([self.read(int(i)) for i in idx], names), self.labels[idx]
 
@@ -183,7 +185,8 @@ def in_memory(
     names = [self.file_name(i) for i in range(len(self))]
     about = (self.labels, self.classes, self.name, self.files, self.skipped, self.folder, self.part_of)
     held = ImageSet(_stack(decoded, names), *about)
-    held.known_marks = self.marks()  # the files may be gone when its key is asked for
+    # the files may be gone when its key is asked for
+    held.known_marks, held.fit = self.marks(), self.fit
     return held
 
 # %% ../../nbs/1_question/01_images.ipynb #5b4f00dd

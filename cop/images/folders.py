@@ -50,10 +50,10 @@ def _kind(entry: os.DirEntry) -> str:  # "folder", "file", or "" of what is neit
     except OSError:  # a link to itself
         return ""
 
-
+# %% ../../nbs/6_appendix/85_folders.ipynb #675f30d3
 def _list_files(folder: Path) -> Iterator[str]:  # relative to the folder, with / between their parts
     "The files below a folder, through links, without hidden ones."
-    ways, waiting = Counter(), [("", ())]
+    ways, waiting, nowhere = Counter(), [("", ())], []
     while waiting:
         inside, above = waiting.pop()
         try:
@@ -74,6 +74,13 @@ def _list_files(folder: Path) -> Iterator[str]:  # relative to the folder, with 
                 yield inside + name
             elif kind == "folder" and not _is_junk(name):
                 waiting.append((f"{inside}{name}/", (*above, here)))
+            elif not kind and os.path.islink(folder / inside / name):
+                nowhere.append(inside + name)
+    if nowhere:
+        _say(
+            f"links that lead nowhere were left out of {readable_name(folder)}: {len(nowhere):,}, such as "
+            f"{readable_name(nowhere[0])}"
+        )
 
 # %% ../../nbs/6_appendix/85_folders.ipynb #635c88c8
 _SPLITS = {

@@ -31,7 +31,7 @@ class Renumbered(ImageSet):
         pixels = images.read if images.tensor is None else images.tensor
         about = (images.name, images.files, images.skipped, images.folder, images.part_of)
         super().__init__(pixels, labels, classes, *about)
-        self.before = images
+        self.before, self.fit = images, images.fit
 
     def marks(self) -> list[str] | None:
         return self.before.marks()
@@ -147,7 +147,7 @@ def read_classes(
                 return {str(name): value for name, value in found.items()}
     raise ValueError(
         f"{readable_name(path)} holds no classes: it is an object from names to names, or from names to "
-        "numbers, or a list of names"
+        "numbers (all names, or all numbers), or a list of names"
     )
 
 # %% ../../nbs/6_appendix/87_labels.ipynb #9aaa1be7
@@ -163,11 +163,18 @@ def rename_classes(
                 f"there are {len(mapping)} names for the {len(images.classes)} classes of {images.name}"
             )
         mapping = dict(zip(images.classes, mapping))
-    if missing := [
-        name for name in _shown(images.labels, images.classes, images.name) if name not in mapping
-    ]:
+    if unknown := [name for name in mapping if name not in images.classes]:
+        near = difflib.get_close_matches(unknown[0], images.classes, 1)
+        hint = f": did you mean {readable_name(near[0])}?" if near else ""
+        raise ValueError(
+            f"the mapping names {readable_name(unknown[0])}, which is no class of {images.name}{hint}; it "
+            "goes from the classes of images to those of the model"
+        )
+    numbers = any(type(value) is int for value in mapping.values())
+    missing = [c for c in _shown(images.labels, images.classes, images.name) if c not in mapping]
+    if missing and numbers:
         raise ValueError(f"the mapping of classes leaves out {readable_name(missing[0])} of {images.name}")
-    found = [mapping.get(name) for name in images.classes]
+    found = [mapping.get(name, None if numbers else name) for name in images.classes]
     if all(type(value) is int and value >= 0 for value in found if value is not None):
         numbers = torch.tensor([*(-1 if value is None else value for value in found), -1])
         return Renumbered(images, numbers[images.labels], ())

@@ -243,7 +243,9 @@ def _files_set(
         names, skipped = _readable(names, read, folder)
     name = readable_name(folder.name if source.is_dir() else source.name)
     labels = [label_of[name] for name in names]
-    return ImageSet(lambda i: read(names[i]), labels, classes, name, names, skipped, folder)
+    images = ImageSet(lambda i: read(names[i]), labels, classes, name, names, skipped, folder)
+    images.fit = fit if image_size else None
+    return images
 
 # %% ../../nbs/1_question/02_sources.ipynb #07904de3
 def load_images(
@@ -264,6 +266,9 @@ def load_images(
     A registered name is never a folder: write ./name, or pass a Path, for a folder that is called so. A path
     that exists is no pattern, even if it has brackets.
     """
+    for name, value, kinds in (("source", source, (str, Path)), ("split", split, str)):
+        if not isinstance(value, kinds):
+            raise ValueError(f"{name} is of type {type(value).__name__}; give a name, or a path of pictures")
     if source in IMAGE_SOURCES:
         root = Path(root) if root else cache_path()
         return IMAGE_SOURCES[source](split, root, download, image_size, mode)

@@ -19,7 +19,7 @@ from typing import Any, TypedDict
 import torch
 from torch import Tensor, nn
 
-from ..core.checks import check_order, checked
+from ..core.checks import check_grid, check_order, checked
 from ..core.files import digest
 from ..core.hub import shipped_models
 from ..core.records import read_json, write_json
@@ -54,6 +54,8 @@ def order_source(
     Raises ValueError in one line: an unknown name or option, what an order lacks, orders of another grid.
     """
     _check_options(given)
+    if grid is not None:
+        check_grid(grid)
     source = None if isinstance(spec, str) and spec in ORDERS else _given_source(spec)
     if source is None:
         source = _registered(order_entry(str(spec)), _Inputs(grid, images, folder), seed, given)

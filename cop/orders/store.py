@@ -19,7 +19,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 from tqdm import tqdm
 
-from ..core.checks import check_counts, check_order
+from ..core.checks import MOST_TOKENS, check_counts, check_grid, check_order
 from ..core.files import atomic_write, hold_folder
 from ..core.records import read_json, write_json
 from ..images.dataset import ImageSet, check_indices, mark_file
@@ -69,7 +69,7 @@ def _check_orphans(folder: Path) -> None:
     "Raise a ValueError if a folder has shards and no manifest: a new store would overwrite them."
     if any(folder.glob("orders-*.safetensors")) and not (folder / "manifest.json").exists():
         raise ValueError(
-            f"{folder} holds shards of orders and no manifest.json: restore it, or use another folder"
+            f"{folder} has shards of orders and no manifest.json: restore it, or use another one"
         )
 
 # %% ../../nbs/6_appendix/61_store.ipynb #8b27d0f4
@@ -83,7 +83,7 @@ def create(
     configuration: dict | None = None,  # what made the orders; JSON values
 ) -> OrderStore:
     "Start a store, or open it again to go on. Raises ValueError if the folder holds other orders."
-    check_counts(rows=grid[0], columns=grid[1])
+    check_grid(grid)
     if kind not in get_args(Kind):
         raise ValueError(f"kind is {kind!r}; choose {', '.join(get_args(Kind))}")
     head = {"format": _FORMAT, "grid": list(grid), "kind": kind, "configuration": configuration or {}}
@@ -117,14 +117,14 @@ class _Manifest(TypedDict):
 
 
 _CURE = "make the orders again in a new folder"
-_MOST_TOKENS = 2**20  # of a grid
 
 
 def _read_manifest(folder: Path) -> dict:
     "The manifest of a store; one line says what is wrong with it."
     path = folder / "manifest.json"
     if not path.is_file():
-        raise FileNotFoundError(f"there is no store of orders in {folder}: it has no manifest.json")
+        why = "give its folder, not a file" if folder.is_file() else "it has no manifest.json"
+        raise FileNotFoundError(f"there is no store of orders in {folder}: {why}")
     manifest = read_json(path, _Manifest, _CURE)
     if manifest["format"] != _FORMAT:
         raise ValueError(f"{path}: format is {manifest['format']!r}, not {_FORMAT!r}; {_CURE}")
@@ -136,7 +136,7 @@ def _read_manifest(folder: Path) -> dict:
 def _wrong_with(manifest: dict) -> str | None:  # None: nothing
     "What in a manifest cannot be."
     rows, columns = manifest["grid"]
-    if rows < 1 or columns < 1 or rows * columns > _MOST_TOKENS:
+    if rows < 1 or columns < 1 or rows * columns > MOST_TOKENS:
         return f"a grid of {rows} × {columns}"
     if manifest["count"] != sum(shard["count"] for shard in manifest["shards"]):
         return "its counts do not add up"
@@ -164,16 +164,10 @@ def _read_shard(
     "One shard, checked against the manifest; one line names a shard that is missing or damaged."
     path = folder / shard["file"]
     if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} is missing, although the manifest lists it; restore it, or make the orders again in a "
-            "new folder"
-        )
+        raise FileNotFoundError(f"{path} is missing, although the manifest lists it; restore it, or {_CURE}")
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != shard["sha256"]:
-        raise ValueError(
-            f"{path} is damaged (its checksum is not the manifest's); restore it, or make the orders again "
-            "in a new folder"
-        )
+        raise ValueError(f"{path} is damaged (its checksum is not the manifest's); restore it, or {_CURE}")
     try:
         order = load(data)["order"]
     except (SafetensorError, KeyError) as e:
@@ -313,8 +307,8 @@ def load_orders(
 
     A picture that was moved or renamed has its order; one that was changed or replaced has none.
     """
-    if grid is not None and not (isinstance(grid, (tuple, list)) and len(grid) == 2):
-        raise ValueError(f"grid is {grid!r}; it must be (rows, columns)")
+    if grid is not None:
+        check_grid(grid)
     if isinstance(images, (str, Path)):
         raise ValueError(f"images is the path {images}: give the names of files, or load_images(path, 'all')")
     store = folder if isinstance(folder, OrderStore) else OrderStore(folder)
@@ -342,7 +336,12 @@ def find(
     """Find images in a store: files by their marks, images that are no files one by one.
 
     Raises ValueError for a picture that was changed since it was ordered, or another number of images."""
-    is_set = isinstance(images, ImageSet)
+    is_set, fit = isinstance(images, ImageSet), self.manifest["configuration"].get("fit")
+    if is_set and None not in (images.fit, fit) and images.fit != fit:
+        raise ValueError(
+            f"{self.folder} has orders of pictures that were read in another way than {images.name}: pass "
+            f"fit={fit!r}"
+        )
     names = images.files if is_set else [str(name) for name in images]
     if names is None or self.files() is None:
         if not is_set or len(images) != len(self):
@@ -354,7 +353,7 @@ def find(
     marks = images.marks() if is_set else [mark_file(f) if Path(f).is_file() else None for f in names]
     return _match(names, marks or [None] * len(names), self)
 
-
+# %% ../../nbs/6_appendix/61_store.ipynb #575a1848
 def _match(names: Sequence[str], marks: Sequence[str | None], store: OrderStore) -> list[int | None]:
     "Where files lie: by name if the marks are equal or one is not known, else by mark."
     stored = store.marks() or [None] * len(store)

@@ -68,7 +68,7 @@ def _part(images: ImageSet, index: Tensor) -> ImageSet:
     files = images.files and [images.files[i] for i in at]
     about = (images.labels[index], images.classes, images.name, files)
     part = ImageSet(lambda i: images[at[i]]["image"], *about, folder=images.folder)
-    part.index, part.of = index, len(images)  # positions in the whole set
+    part.fit, part.index, part.of = images.fit, index, len(images)  # positions in the whole set
     return part
 
 # %% ../../nbs/6_appendix/70_evaluate.ipynb #e1d0b6a4

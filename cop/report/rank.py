@@ -22,7 +22,7 @@ from tqdm import tqdm
 from ..core.checks import check_counts, checked
 from ..core.hub import device_or_gpu
 from ..core.registry import ORDERS
-from ..images.dataset import ImageSet, readable_name
+from ..images.dataset import ImageSet, mark_file, readable_name
 from ..images.decoding import Fit
 from ..images.pictures import load_pictures
 from ..images.tokenizers import patch_grid
@@ -49,6 +49,8 @@ class RankedImages:
         self.images, self.orders, self.grid = images, orders, grid
         self.name, self.kind, self.ranker, self.read = name, kind, ranker, read or {}
 
+        images.marks()  # files may change from now on
+
     def __len__(self) -> int:
         return len(self.orders)
 
@@ -69,12 +71,25 @@ class RankedImages:
 
 # %% ../../nbs/6_appendix/69_rank.ipynb #c83474cd
 @patch
+def pixels(
+    self: RankedImages,
+    index: Tensor | range,  # of the images
+) -> Tensor:  # uint8 (B, C, H, W)
+    "The images as they were ordered. Raises ValueError for a file that was changed since."
+    if self.images.tensor is None and self.images.marks():
+        for i in map(int, index):
+            if mark_file(self.images.folder / self.paths[i]) != self.images.marks()[i]:
+                raise ValueError(f"{self.paths[i]} was changed since it was ordered; rank the pictures again")
+    return self.images.images(index)[0]
+
+
+@patch
 def _with_ranker(self: RankedImages, compute: Callable) -> Tensor:
     if self.ranker is None:
         raise ValueError(f"the order {self.name} comes from no ranker: there are no scores and no graph")
     device = next(self.ranker.parameters()).device
     parts = torch.arange(len(self)).split(32)
-    return torch.cat([compute(self.images.images(i)[0].to(device)).cpu() for i in parts])
+    return torch.cat([compute(self.pixels(i).to(device)).cpu() for i in parts])
 
 # %% ../../nbs/6_appendix/69_rank.ipynb #2e9f60c8
 @patch(as_prop=True)
@@ -105,7 +120,7 @@ def plot(
     check_counts(n=n)
     index = range(min(n, len(self)))
     names = [short_name(Path(self.paths[i]).name) if self.paths else f"image {i}" for i in index]
-    images, orders = self.images.images(index)[0], self.orders[: len(index)]
+    images, orders = self.pixels(index), self.orders[: len(index)]
     return contact_sheet(images, orders, self.grid, share=_share(keep), captions=names)
 
 # %% ../../nbs/6_appendix/69_rank.ipynb #f01e9c88
@@ -126,7 +141,7 @@ def reveal(
     share = _share(0.22 if keep is None else keep) if patches is None else patches / total
     shown = []
     for index in torch.arange(len(self) if n is None else min(n, len(self))).split(32):
-        pictures = first_patches(self.images.images(index)[0], self.orders[index], self.grid, share)
+        pictures = first_patches(self.pixels(index), self.orders[index], self.grid, share)
         shown += [Image.fromarray(picture) for picture in as_rgb(pictures)]
     return shown
 
