@@ -267,6 +267,13 @@ def comparable(path: Path) -> bytes:
     return data
 
 
+def newest_checkpoint_alone(files: dict[str, Path]) -> dict[str, Path]:
+    "Files without those of checkpoints before the last."
+    step_of = {name: re.search(r"checkpoints/step-(\d+)/", name) for name in files}
+    last = max((int(step[1]) for step in step_of.values() if step), default=0)
+    return {name: path for name, path in files.items() if not step_of[name] or int(step_of[name][1]) == last}
+
+
 def differences(folder: Path, wanted: Path, but: str = "") -> list[str]:
     "How a folder differs from the wanted one; paths that match the expression `but` are not looked at."
     have, want = (
@@ -279,6 +286,8 @@ def differences(folder: Path, wanted: Path, but: str = "") -> list[str]:
         }
         for top in (folder, wanted)
     )
+    # what was stopped kept a checkpoint of the step where it was, so the newest alone is the same
+    have, want = (newest_checkpoint_alone(files) for files in (have, want))
     found = [f"{name} is missing" for name in sorted(want.keys() - have.keys())]
     found += [f"{name} is left over" for name in sorted(have.keys() - want.keys())]
     both = sorted(want.keys() & have.keys())

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor
-from torchvision.io import encode_png, read_image
+from torchvision.io import encode_png
 from torchvision.utils import make_grid
 from tqdm import tqdm
 
@@ -44,6 +44,7 @@ from ..generate.features import load_extractor, train_classifier
 from ..generate.mar import masked_after, train_mar
 from ..generate.metrics import Statistics, evaluate_samples, frechet_interval
 from ..images.dataset import ImageSet, evenly_spaced
+from ..images.decoding import read_image as decode_image
 from ..images.labels import wordnet_ids
 from ..images.sources import load_images
 from ..images.tokenizers import Tokenizer, fit_tokenizer
@@ -193,8 +194,8 @@ def _picture_path(out: Path, label: int, number: int) -> Path:
 def _is_whole(path: Path) -> bool:
     "Is there a picture that can be decoded? One that was cut off or damaged is made again."
     try:
-        return path.is_file() and read_image(str(path)).numel() > 0
-    except RuntimeError:
+        return path.is_file() and decode_image(path).numel() > 0
+    except ValueError:
         return False
 
 
@@ -221,7 +222,7 @@ def _make_missing(
 
 def _write_sample_sheet(out: Path, classes: list[int], shown: int) -> None:
     "The first images of every class as one picture, a row a class."
-    pictures = [read_image(str(_picture_path(out, label, i))) for label in classes for i in range(shown)]
+    pictures = [decode_image(_picture_path(out, label, i)) for label in classes for i in range(shown)]
     sheet = make_grid(torch.stack(pictures), nrow=shown, padding=2, pad_value=255)
     _write_picture(out / "sheet.png", sheet)
 

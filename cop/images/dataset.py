@@ -9,7 +9,7 @@ __all__ = ['readable_name', 'check_classes', 'ImageSet', 'EmptyPart', 'check_ind
 # %% ../../nbs/1_question/01_images.ipynb #9ca42278
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -296,6 +296,20 @@ def marks(self: ImageSet) -> list[str] | None:  # n; None: the images are no fil
     if self.known_marks is None and self.files is not None and self.folder is not None:
         self.known_marks = [mark_file(self.folder / file) for file in self.files]
     return self.known_marks
+
+# %% ../../nbs/1_question/01_images.ipynb #483d7e92
+@patch
+def check_unchanged(
+    self: ImageSet,
+    positions: Iterable[int],  # of files that were read after `marks` was called
+) -> None:
+    "Raise a ValueError for a file that holds something else than when it was marked."
+    if self.tensor is not None or self.known_marks is None:
+        return
+    for i in map(int, positions):
+        path = self.folder / self.files[i]
+        if not path.is_file() or mark_file(path) != self.known_marks[i]:
+            raise ValueError(f"{readable_name(self.files[i])} was changed since it was first read; run again")
 
 
 def _hash_files(images: ImageSet) -> bytes:  # empty if they are no files

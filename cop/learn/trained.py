@@ -6,10 +6,13 @@
 __all__ = ['HARDLY_TRAINED', 'measure_reconstruction', 'untrained_line']
 
 # %% ../../nbs/6_appendix/60_trained.ipynb #2b3c4d5f
+from typing import TypedDict
+
 import torch
 from torch import Tensor, nn
 
 from ..core.random import hash_keys, random_normal, random_permutation
+from ..core.records import check_fields
 from ..images.dataset import ImageSet
 from ..images.tokenizers import Tokenizer
 
@@ -57,12 +60,22 @@ def _measure(
     return (found - true).abs(), (mean[targets] - true).abs(), weights.cpu()[~itself]
 
 
+class _Measured(TypedDict):
+    "What `measure_reconstruction` writes down, of what is read again."
+
+    relative_error: float
+    measured_on: str
+
+
 def untrained_line(
     record: dict,  # of `measure_reconstruction`, or empty
     folder: str,  # of the run
 ) -> str | None:  # None: it is trained, or nobody knows
     "One line for a CoMAE whose reconstruction is hardly better than the mean."
-    error = record.get("relative_error", 0.0)
+    if "relative_error" not in record:
+        return None
+    check_fields(record, _Measured, f"{folder}/task.json")
+    error = record["relative_error"]
     if error <= HARDLY_TRAINED:
         return None
     return (

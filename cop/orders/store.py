@@ -386,6 +386,7 @@ def fill(
 ) -> OrderStore:  # this one
     "Append orders of the images that follow those in the store. Raises FolderInUse if another run does."
     n = len(images) if n is None else min(n, len(images))
+    images.marks()  # before the first file is read
     bar = tqdm(total=n, initial=min(len(self), n), desc=name, unit="image", disable=not progress)
     with hold_folder(self.folder), bar:
         while (start := len(self)) < n:
@@ -393,6 +394,6 @@ def fill(
             for index in torch.arange(start, stop).split(batch):
                 parts.append(rank(images.images(index)[0], index))
                 bar.update(len(index))
-            some = (x and x[start:stop] for x in (images.files, images.marks()))
-            self.append(torch.cat(parts), *some)
+            images.check_unchanged(range(start, stop))  # orders and marks are of the same pictures
+            self.append(torch.cat(parts), *(x and x[start:stop] for x in (images.files, images.marks())))
     return self

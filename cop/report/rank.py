@@ -22,7 +22,7 @@ from tqdm import tqdm
 from ..core.checks import check_counts, checked
 from ..core.hub import device_or_gpu
 from ..core.registry import ORDERS
-from ..images.dataset import ImageSet, mark_file, readable_name
+from ..images.dataset import ImageSet, readable_name
 from ..images.decoding import Fit
 from ..images.pictures import load_pictures
 from ..images.tokenizers import patch_grid
@@ -76,10 +76,7 @@ def pixels(
     index: Tensor | range,  # of the images
 ) -> Tensor:  # uint8 (B, C, H, W)
     "The images as they were ordered. Raises ValueError for a file that was changed since."
-    if self.images.tensor is None and self.images.marks():
-        for i in map(int, index):
-            if mark_file(self.images.folder / self.paths[i]) != self.images.marks()[i]:
-                raise ValueError(f"{self.paths[i]} was changed since it was ordered; rank the pictures again")
+    self.images.check_unchanged(index)
     return self.images.images(index)[0]
 
 
