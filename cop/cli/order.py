@@ -36,7 +36,7 @@ from ..images.tokenizers import fit_tokenizer, patch_grid
 from ..orders.lookup import order_source
 from ..orders.registry import describe_orders
 from ..orders.source import OrderSource
-from ..orders.store import OrderStore
+from ..orders.store import OrderStore, read_manifest
 from ..report.plots import contact_sheet
 from ..report.rank import RankedImages, short_name
 from ..report.results import save_figure
@@ -126,8 +126,8 @@ def _may_look_at(order: str, images: ImageSet, train_source: str | None, how: di
 # %% ../../nbs/6_appendix/75_cli_order.ipynb #1f6d3a58
 def _check_others(out: str, about: dict) -> None:
     "Raise a ValueError that says which orders a store holds, if they are not those that are made."
-    store = OrderStore(out)
-    was = store.manifest["configuration"]
+    manifest = read_manifest(out)
+    was = manifest["configuration"]
     differ = [name for name in about if was.get(name) != about[name]]
     options = [name for name in differ if name not in ("order", "key", "source", "set")]
     if "order" in differ:
@@ -135,7 +135,7 @@ def _check_others(out: str, about: dict) -> None:
     elif options:
         what = f"the same order, made with other options ({', '.join(options)})"
     else:
-        what = f"{len(store):,} pictures of {was.get('source')}, which are others or have changed"
+        what = f"{manifest['count']:,} pictures of {was.get('source')}, which are others or have changed"
     if differ:
         raise ValueError(f"{out} holds orders of {what}: name another --out, or remove that folder")
 
@@ -146,7 +146,7 @@ def _store_for(
     "The store of a folder, new or to be gone on with. Raises ValueError if it holds other orders."
     about = {"order": orders.name, "key": orders.key, "source": images.name, "set": images.key(), **about}
     if (Path(out) / "manifest.json").is_file():
-        was = OrderStore(out).manifest["configuration"]
+        was = read_manifest(out)["configuration"]
         if was.get("set") == about["set"]:  # a folder that was moved holds the same pictures
             about["source"] = was.get("source")
     try:

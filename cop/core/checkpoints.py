@@ -278,7 +278,7 @@ def _read_record(folder: Path) -> dict:  # what state.json holds
         raise ValueError("state.json is missing") from e
     if record.pop("checksum", None) != _checksum(record):
         raise ValueError("state.json was changed")
-    if f"step-{record['step']:08d}" != folder.name.removesuffix(".damaged"):
+    if f"step-{record['step']:08d}" != folder.name:
         raise ValueError(f"state.json is of step {record['step']}")
     for name, digest in record["files"].items():
         if not (folder / Path(name).name).exists():

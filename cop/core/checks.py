@@ -105,7 +105,7 @@ _COUNTS = set(
     pairs bins parts neighbours splits repeats per_class most candidates readers edge_width multiple
     num_iter targets image_size img_size vae_stride vae_embed_dim class_num buffer_size diffloss_d diffloss_w
     encoder_width encoder_depth encoder_heads decoder_width decoder_depth decoder_heads encoder_embed_dim
-    encoder_num_heads decoder_embed_dim decoder_num_heads encoder_depth diffusion_batch_mul
+    encoder_num_heads decoder_embed_dim decoder_num_heads diffusion_batch_mul
     sampling_steps condition chunk base_channels grid new_grid rows columns total max_iter""".split()
 )
 

@@ -109,10 +109,10 @@ def _temporary(path: Path) -> Path:
     "Where a file is written first; what processes that are no more have left there is removed."
     host = re.sub(r"\W", "-", platform.node())[:30]
     start = f".{path.name[:40]}.{host}."
-    for left in path.parent.iterdir():
-        found = re.fullmatch(re.escape(start) + r"(\d+)-\d+\.tmp", left.name)
+    for left in os.listdir(path.parent):  # which holds thousands of pictures, perhaps
+        found = left.startswith(start) and re.fullmatch(r"(\d+)-\d+\.tmp", left.removeprefix(start))
         if found and not _is_running(found[1]):
-            left.unlink(missing_ok=True)
+            path.with_name(left).unlink(missing_ok=True)
     return path.with_name(f"{start}{os.getpid()}-{threading.get_native_id()}.tmp")
 
 # %% ../../nbs/6_appendix/48_files.ipynb #29c7995a

@@ -17,13 +17,12 @@ import torch
 from fastcore.basics import patch
 from huggingface_hub import PyTorchModelHubMixin
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .config import fits_type
 from .files import data_path
-from .records import read_json, write_json, write_tensors
+from .records import read_json, read_tensors, write_json, write_tensors
 
 # %% auto #0
 __all__ = ['LARGEST_FIELD', 'SPARE_NUMBERS', 'read_config', 'device_or_gpu', 'weight_differences', 'read_shapes', 'load_weights',
@@ -163,10 +162,7 @@ def load_weights(
 
     Raises FileNotFoundError, or ValueError if the file differs, is damaged or is a pickle."""
     _check_weights(model, read_shapes(path), Path(path))
-    try:
-        weights = load_file(path)
-    except (SafetensorError, OSError, ValueError) as e:
-        raise ValueError(f"{path} is damaged ({e}); fetch or save it again") from e
+    weights, _ = read_tensors(path, cure="fetch or save it again")
     model.load_state_dict(weights)
     return model
 
@@ -237,7 +233,7 @@ def _config_of(model: Pretrained) -> dict:
 
 def _pop_class_names(config: dict, folder: Path) -> list[str] | None:
     names = config.pop("class_names", None)
-    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+    if not fits_type(names, list[str] | None):
         raise ValueError(
             f"{folder / 'config.json'} sets class_names to no list of names; save the model again"
         )

@@ -7,7 +7,6 @@ __all__ = ['register_estimator', 'Estimator', 'reveal_greedily', 'Ensemble', 'lo
 
 # %% ../../nbs/1_question/05_entropy.ipynb #e2109057
 import inspect
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +14,11 @@ from typing import Any, Self
 
 import torch
 from fastcore.basics import patch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..core.checks import Oracle, check_greedy, check_lengths, check_order, check_targets, checked
-from ..core.files import atomic_write
 from ..core.hub import read_config
+from ..core.records import read_tensors, write_json, write_tensors
 from ..core.registry import ESTIMATORS
 
 # %% ../../nbs/1_question/05_entropy.ipynb #1ddb077f
@@ -250,9 +247,7 @@ class Ensemble(Estimator):
 
 # %% ../../nbs/1_question/05_entropy.ipynb #994e2c83
 def _write_config(folder: Path, estimator: Estimator, arguments: dict) -> None:
-    config = {"class": type(estimator).__name__, **arguments}
-    with atomic_write(folder / "config.json") as file:
-        file.write_text(json.dumps(config, indent=1) + "\n")
+    write_json(folder / "config.json", {"class": type(estimator).__name__, **arguments})
 
 
 def _read_arguments(folder: Path, types: dict[str, type]) -> dict:
@@ -301,14 +296,7 @@ def load_estimator(
 # %% ../../nbs/1_question/05_entropy.ipynb #37563850
 def _read_tensors(path: Path, names: list[str]) -> dict[str, Tensor]:
     "The tensors of a safetensors file: exactly these, of floating-point numbers, or an error of one line."
-    if not path.is_file():
-        raise FileNotFoundError(f"there are no tensors at {path}")
-    try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError, ValueError) as e:
-        raise ValueError(f"{path} is damaged ({e}); save the estimator again") from e
-    if set(tensors) != set(names):
-        raise ValueError(f"{path} holds {', '.join(sorted(tensors)) or 'nothing'}, not {', '.join(names)}")
+    tensors, _ = read_tensors(path, names, "save the estimator again")
     if integers := [name for name in names if not tensors[name].is_floating_point()]:
         raise ValueError(f"{path}: {integers[0]} is {tensors[integers[0]].dtype}, not floating-point")
     return tensors
@@ -335,9 +323,7 @@ def save_pretrained(
     "Write `model.safetensors` and `config.json`, each complete or not at all."
     names, types = self._arguments()
     folder = Path(folder).expanduser()
-    tensors = {name: getattr(self, name).cpu().contiguous() for name in names}
-    with atomic_write(folder / "model.safetensors") as file:
-        save_file(tensors, file)
+    write_tensors(folder / "model.safetensors", {name: getattr(self, name) for name in names})
     _write_config(folder, self, {name: getattr(self, name) for name in types})
 
 

@@ -46,9 +46,8 @@ class Denoiser:
         self.graphs = {} if graphs and self.time.is_cuda else None
         # no two graphs run at once, so they share their memory
         self.pool = torch.cuda.graph_pool_handle() if self.graphs is not None else None
-        self.lock = (
-            threading.Lock()
-        )  # threads take turns: a graph reads and writes the same tensors each time
+        # threads take turns: a graph reads and writes the same tensors each time
+        self.lock = threading.Lock()
 
 # %% ../../nbs/3_generation/21_denoiser.ipynb #6d67d37d
 @patch(cls_method=True)

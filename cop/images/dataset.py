@@ -304,11 +304,12 @@ def check_unchanged(
     positions: Iterable[int],  # of files that were read after `marks` was called
 ) -> None:
     "Raise a ValueError for a file that holds something else than when it was marked."
-    if self.tensor is not None or self.known_marks is None:
+    marks = self.marks()
+    if self.tensor is not None or marks is None:
         return
     for i in map(int, positions):
         path = self.folder / self.files[i]
-        if not path.is_file() or mark_file(path) != self.known_marks[i]:
+        if not path.is_file() or mark_file(path) != marks[i]:
             raise ValueError(f"{readable_name(self.files[i])} was changed since it was first read; run again")
 
 

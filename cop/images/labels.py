@@ -13,9 +13,9 @@ from functools import cache
 from pathlib import Path
 
 import torch
-import yaml
 from torch import Tensor, nn
 
+from ..core.records import load_yaml
 from .dataset import ImageSet, readable_name
 
 # %% ../../nbs/6_appendix/87_labels.ipynb #16f99403
@@ -135,10 +135,7 @@ def read_classes(
     "A mapping of classes. Raises FileNotFoundError or ValueError if there is none."
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file of classes {readable_name(path)}")
-    try:
-        found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))  # JSON is YAML
-    except (yaml.YAMLError, ValueError, RecursionError) as e:
-        raise ValueError(f"{readable_name(path)} is neither JSON nor YAML: {' '.join(str(e).split())}") from e
+    found = load_yaml(path, f"{readable_name(path)} is neither JSON nor YAML")
     if isinstance(found, list) and found and all(isinstance(name, str) for name in found):
         return found
     if isinstance(found, dict) and found:

@@ -49,8 +49,6 @@ class RankedImages:
         self.images, self.orders, self.grid = images, orders, grid
         self.name, self.kind, self.ranker, self.read = name, kind, ranker, read or {}
 
-        images.marks()  # files may change from now on
-
     def __len__(self) -> int:
         return len(self.orders)
 
@@ -204,6 +202,7 @@ def rank(
     net = _ranker_of(ranker, order, device)
     size = image_size or _size_for(net, given)
     pictures = load_pictures(images, size, fit, skip_errors=skip_errors)
+    pictures.marks()  # before the first file is read
     grid = _grid_for(pictures, net, patch_size)
     source = _source_for(order, grid, net, seed, given).matched_to(pictures)
     parts = torch.arange(len(pictures)).split(batch)
