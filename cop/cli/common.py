@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import warnings
 from dataclasses import replace
 from datetime import timedelta
@@ -16,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from .options import ImageOptions
-from .task import named, numbered_for, read_record
-from ..core.files import cache_path, data_path, digest
+from .task import numbered_for, read_record
+from ..core.files import cache_path, data_path, digest, digest_file
 from ..core.hub import shipped_models
 from ..core.registry import IMAGE_SOURCES, ORDERS
-from ..images.dataset import ImageSet
+from ..images.dataset import EmptyPart, ImageSet
 from ..images.labels import align_classes, read_classes, rename_classes
 from ..images.sources import load_images
 from ..images.tokenizers import Tokenizer, load_tokenizer
@@ -120,12 +119,12 @@ def _held_out_images(
     found = _test_part(o, "L" if len(images[0]["image"]) == 1 else "RGB")
     if found is None:
         return None
+    some = found.spread(512).in_memory()  # one that is damaged is an error here as in the training part
     try:
-        some = found.spread(512).in_memory()
         if some[0]["image"].shape != images[0]["image"].shape:
             raise ValueError("they are of other sizes")
         return align_classes(some, images.classes) if labelled else some
-    except (ValueError, OSError) as e:
+    except ValueError as e:
         warnings.warn(f"held-out images are not evaluated: {e}", stacklevel=2)
         return None
 
@@ -134,7 +133,7 @@ def _test_part(o: ImageOptions, mode: str) -> ImageSet | None:
     for part in (held_out_part(o.source), "val"):
         try:
             return source_images(replace(o, split=part), part, mode)
-        except (ValueError, OSError):  # there is no such part
+        except (EmptyPart, FileNotFoundError):  # there is no such part
             continue
     return None
 
@@ -153,8 +152,7 @@ def weights_digest(
     path: Path,  # of a file of weights
 ) -> str:  # 16 hexadecimal digits
     "What tells weights from others, for records."
-    with path.open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()[:16]
+    return digest_file(path)[:16]
 
 
 def _what_to_run(kind: type) -> tuple[str, str]:
@@ -190,7 +188,7 @@ def load_run(
     if not (folder / "model").is_dir():
         raise FileNotFoundError(f"{folder} holds no finished {what}: let its command end, or {how}")
     tokenizer = load_tokenizer(folder / "tokenizer")
-    net = named(kind.from_pretrained(folder / "model"), folder)
+    net = kind.from_pretrained(folder / "model")
     if (net.n_tokens, net.dim) != (tokenizer.n_tokens, tokenizer.dim):
         raise ValueError(
             f"the model in {folder} takes {net.n_tokens} tokens of {net.dim} numbers, its tokenizer makes "
@@ -256,7 +254,7 @@ def load_vit(
     if not model:
         raise ValueError("--model is missing: give the folder of a run of cop train vit")
     path = _model_folder(model, "cop train vit")
-    return named(SparseViT.from_pretrained(path), path)
+    return SparseViT.from_pretrained(path)
 
 # %% ../../nbs/6_appendix/74_cli_common.ipynb #fb5413ce
 def load_generator(

@@ -10,7 +10,7 @@ import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import torch
 from accelerate import Accelerator
@@ -173,6 +173,12 @@ def _check_needs_no_image(order: str) -> None:
         )
 
 
+class _Sampling(TypedDict):
+    "What is checked of sampling.json; the rest is compared."
+
+    images: NotRequired[dict[str, int]]  # class → how many the folder is to hold
+
+
 def _check_record(out: Path, about: dict) -> None:
     "Raise a ValueError if a folder holds images that were made in another way."
     made_by = read_record(out / "sampling.json")
@@ -180,15 +186,30 @@ def _check_record(out: Path, about: dict) -> None:
         raise ValueError(
             f"{out} holds images, and no sampling.json that says how they were made: use another --out"
         )
-    names = {**made_by, **about} if made_by else ()
-    if differ := [name for name in names if made_by.get(name) != about.get(name)]:
+    names = {**made_by, **about}.keys() - {"images"} if made_by else ()
+    if differ := sorted(name for name in names if made_by.get(name) != about.get(name)):
         raise ValueError(
             f"{out} holds images that were made with other {', '.join(differ)}: use another --out"
         )
 
-
-def _picture_path(out: Path, label: int, number: int) -> Path:
+# %% ../../nbs/6_appendix/76_cli_generate.ipynb #7c5f67db
+def _picture_path(out: Path, label: int | str, number: int) -> Path:
     return out / str(label) / f"{number:05d}.png"
+
+
+def _asked_for(out: Path, classes: list[int], count: int) -> dict[str, int]:  # class → images
+    "How many images a folder is to hold, with those that were asked for before."
+    before = read_record(out / "sampling.json", _Sampling).get("images", {})
+    return before | {str(label): max(count, before.get(str(label), 0)) for label in classes}
+
+
+def _check_complete(out: Path) -> None:
+    "Raise a ValueError if an image is missing that cop sample was to make in a folder."
+    asked = read_record(out / "sampling.json", _Sampling).get("images", {})
+    for label, count in asked.items():
+        for path in (_picture_path(out, label, i) for i in range(count)):
+            if not path.is_file():
+                raise ValueError(f"{path} is missing, of {sum(asked.values())} images: run cop sample again")
 
 # %% ../../nbs/6_appendix/76_cli_generate.ipynb #d70e88dc
 def _is_whole(path: Path) -> bool:
@@ -213,8 +234,8 @@ def _make_missing(
     with tqdm(total=len(mine), desc="images", unit="image", disable=not state.is_main_process) as bar:
         for part in mine.split(batch) if len(mine) else ():
             pictures = sample(*part.T)
-            if state.is_main_process and not (out / "sampling.json").exists():
-                write_json(out / "sampling.json", about)
+            if state.is_main_process and read_record(out / "sampling.json") != about:
+                write_json(out / "sampling.json", about, sealed=True)
             for which, picture in zip(part.tolist(), pictures):
                 _write_picture(_picture_path(out, *which), picture)
             bar.update(len(part))
@@ -251,6 +272,7 @@ def verb_sample(o: Sample) -> None:
     about = {"weights": digest, "order": along.key, "num_iter": num_iter, **how}
     about |= {"diffusion_steps": net.diffloss.sampling_steps, "precision": o.precision, "seed": o.seed}
     _check_record(out, about)
+    about["images"] = _asked_for(out, classes, o.count)
     device = o.device or (str(state.device) if torch.cuda.is_available() else "cpu")
     net, tokenizer = net.to(device, torch.bfloat16 if o.precision == "bf16" else None), tokenizer.to(device)
     missing = _missing(out, classes, o.count)
@@ -270,6 +292,7 @@ def _generated(folder: str, how: dict) -> Tensor:  # uint8 (B, C, H, W)
     "The images of a folder and its folders, without contact sheets. Raises FileNotFoundError."
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
+    _check_complete(Path(folder))
     made = load_images(folder, "all", **how)
     return made.images([i for i, f in enumerate(made.files) if Path(f).name != "sheet.png"])[0]
 

@@ -359,7 +359,3 @@ def _answer(words: list[str]) -> None:
             options = _parse(verb, rest)
             _function(verb)  # imports its module
         _run(verb, options)
-
-
-if __name__ == "__main__" and "__file__" in globals():
-    main()

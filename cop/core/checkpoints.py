@@ -7,8 +7,6 @@ __all__ = ['list_checkpoints', 'newest_checkpoint', 'read_metrics']
 
 # %% ../../nbs/6_appendix/56_checkpoints.ipynb #41f8ea90
 import contextlib
-import hashlib
-import json
 import os
 import platform
 import shutil
@@ -26,7 +24,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from .config import TrainingConfig
-from .files import sync, write_errors
+from .files import digest_file, sync, write_errors
 from .hub import load_weights, weight_differences
 from .records import parse_json, read_json, read_tensors, write_json, write_tensors
 
@@ -207,31 +205,21 @@ def list_checkpoints(
     "The folders of a run's checkpoints, each with state.json and model, ema and optimiser .safetensors."
     return sorted(p for p in Path(out, "checkpoints").glob("step-*") if p.name[5:].isdigit())
 
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
-
-
-def _checksum(record: dict) -> str:
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
-
 # %% ../../nbs/6_appendix/56_checkpoints.ipynb #1f46ac72
 def _make_record(folder: Path, state: _TrainingState, run: dict) -> dict:
     "What state.json holds about the files of a folder."
-    record = {
+    return {
         "step": state.step,
         "seconds": state.seconds,
         "window": state.window,
         **run,
-        "files": {p.name: _digest(p) for p in sorted(folder.iterdir())},
+        "files": {p.name: digest_file(p) for p in sorted(folder.iterdir())},
         "versions": {
             "python": platform.python_version(),
             **{m.__name__: m.__version__ for m in (torch, accelerate, safetensors)},
         },
         "threads": torch.get_num_threads(),
     }
-    return {**record, "checksum": _checksum(record)}
 
 # %% ../../nbs/6_appendix/56_checkpoints.ipynb #7ee9bd58
 def _remove_left(out: Path) -> None:
@@ -248,7 +236,7 @@ def _save_checkpoint(out: Path, state: _TrainingState, run: dict, keep: int):
     try:
         for name, tensors in state.tensors().items():
             write_tensors(temporary / name, {k: v.detach().cpu().clone() for k, v in tensors.items()})
-        write_json(temporary / "state.json", _make_record(temporary, state, run))
+        write_json(temporary / "state.json", _make_record(temporary, state, run), sealed=True)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)  # half a checkpoint would fill the disk
         raise
@@ -273,17 +261,15 @@ class _Record(TypedDict):
 def _read_record(folder: Path) -> dict:  # what state.json holds
     "Read and verify a checkpoint; ValueError says how it is damaged."
     try:
-        record = read_json(folder / "state.json", _Record)
+        record = read_json(folder / "state.json", _Record, "it cannot be used")
     except FileNotFoundError as e:
         raise ValueError("state.json is missing") from e
-    if record.pop("checksum", None) != _checksum(record):
-        raise ValueError("state.json was changed")
     if f"step-{record['step']:08d}" != folder.name:
         raise ValueError(f"state.json is of step {record['step']}")
     for name, digest in record["files"].items():
         if not (folder / Path(name).name).exists():
             raise ValueError(f"{name} is missing")
-        if _digest(folder / Path(name).name) != digest:
+        if digest_file(folder / Path(name).name) != digest:
             raise ValueError(f"{name} was cut off or changed")
     return record
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['data_path', 'cache_path', 'WriteError', 'write_errors', 'sync', 'atomic_write', 'FolderInUse', 'hold_folder',
-           'fingerprint', 'digest']
+           'fingerprint', 'digest', 'digest_file']
 
 # %% ../../nbs/6_appendix/48_files.ipynb #2e057c40
 import errno
@@ -241,3 +241,9 @@ def digest(
         found.update(str(tuple(tensor.shape)).encode())
         found.update(tensor.contiguous().flatten().view(torch.uint8).numpy())
     return found.hexdigest()[:16]
+
+# %% ../../nbs/6_appendix/48_files.ipynb #c27af7f1
+def digest_file(path: str | Path) -> str:  # 64 hexadecimal digits
+    "The SHA-256 of a file's bytes."
+    with Path(path).open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()

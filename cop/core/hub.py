@@ -319,7 +319,7 @@ class Pretrained(nn.Module, PyTorchModelHubMixin):
         "Write `config.json` and `model.safetensors`, each under a temporary name first."
         path = Path(path)
         write_tensors(path / "model.safetensors", self.state_dict())
-        write_json(path / "config.json", _config_of(self))
+        write_json(path / "config.json", _config_of(self), sealed=True)
         if push.pop("push_to_hub", False):
             return self.push_to_hub(push.pop("repo_id", path.name), **push)
 

@@ -7,17 +7,18 @@ __all__ = ['check_fields', 'parse_json', 'read_json', 'write_json', 'load_yaml',
            'damaged_json']
 
 # %% ../../nbs/6_appendix/84_records.ipynb #1776431b
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from .config import fits_type, type_name
-from .files import atomic_write
+from .files import atomic_write, digest
 
 # %% ../../nbs/6_appendix/84_records.ipynb #9c43cbd1
 def _shown(value: Any) -> str:
@@ -50,6 +51,24 @@ def check_fields(
             check_fields(value[name], its, f"{where}{joint}{name}")
 
 # %% ../../nbs/6_appendix/84_records.ipynb #b74c5948
+_SEAL = "checksum"  # the field of an object that holds the checksum of the others
+
+
+def _checksum(value: Any) -> str:
+    "The SHA-256 of a value of JSON types, however it is laid out."
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _unsealed(value: Any) -> Any:
+    "An object without its checksum. Raises ValueError if another value was written."
+    if not isinstance(value, dict) or _SEAL not in value:
+        return value
+    rest = {name: its for name, its in value.items() if name != _SEAL}
+    if value[_SEAL] != _checksum(rest):
+        raise ValueError(f"it was changed after it was written; if the change is yours, remove its {_SEAL}")
+    return rest
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON")
 
@@ -59,10 +78,10 @@ def parse_json(
     kind: Any,  # what it must hold: a `TypedDict`, or any other type
     where: str | Path,  # what to call it: the file
     cure: str = "make it again",  # what to do if it is damaged
-) -> Any:  # dict, for a `TypedDict`
+) -> Any:  # dict, for a `TypedDict`; without its checksum, if it had one
     "What a JSON text holds. Raises ValueError that says where it is damaged."
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = _unsealed(json.loads(text, parse_constant=_refuse_constant))
     except (ValueError, RecursionError) as e:  # ValueError: also bytes that are not UTF-8
         raise ValueError(f"{where} is damaged ({str(e).splitlines()[0]}); {cure}") from e
     try:
@@ -76,7 +95,7 @@ def read_json(
     path: str | Path,
     kind: Any,  # what it must hold: a `TypedDict`, or any other type
     cure: str = "make it again",  # what to do if it is damaged
-) -> Any:  # dict, for a `TypedDict`
+) -> Any:  # dict, for a `TypedDict`; without its checksum, if it had one
     "Read a JSON file. Raises FileNotFoundError, or ValueError that names file, key, expected and found."
     return parse_json(Path(path).read_bytes(), kind, path, cure)
 
@@ -85,8 +104,12 @@ def write_json(
     path: str | Path,
     value: Any,  # of JSON types
     indent: int | None = 1,  # spaces a level; None: one line
+    sealed: bool = False,  # add the checksum of an object to it; whoever changes the file then removes it
 ) -> None:
     "Write a JSON file, whole or not at all."
+    if sealed:
+        value = json.loads(json.dumps(value))
+        value = {**value, _SEAL: _checksum(value)}
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     with atomic_write(path) as f:
         f.write_text(text + "\n", encoding="utf-8")
@@ -115,30 +138,56 @@ def read_yaml(path: str | Path) -> dict[str, Any]:  # empty for an empty file
     return values
 
 # %% ../../nbs/6_appendix/84_records.ipynb #38a116ca
+_TEXT = "cop"  # the name of the text in a file of tensors
+
+
+def _seal_of(tensors: dict[str, Tensor], about: dict) -> str:
+    return _checksum({"about": about, "tensors": {name: digest(x) for name, x in tensors.items()}})
+
+
 def write_tensors(
     path: str | Path,  # of the .safetensors file
     tensors: dict[str, Tensor],  # name → values
-    about: dict[str, str] | None = None,  # texts that are kept with them
+    about: dict[str, Any] | None = None,  # what is kept with them; of JSON types
 ) -> None:
-    "Write tensors, whole or not at all."
+    "Write tensors and their checksum, whole or not at all."
     plain = {name: x.detach().cpu().contiguous() for name, x in tensors.items()}
+    about = json.loads(json.dumps(about or {}))
+    text = json.dumps({"about": about, _SEAL: _seal_of(plain, about)}, sort_keys=True)
     with atomic_write(path) as f:
-        save_file(plain, f, about)
+        f.write_bytes(save(plain, {_TEXT: text}))  # save_file has temporary files of its own
+
+# %% ../../nbs/6_appendix/84_records.ipynb #2da14334
+class _Said(TypedDict):
+    about: dict
+    checksum: str
+
+
+def _open_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    "Tensors and what is said about them. Raises an error of many kinds if the file is damaged."
+    with safe_open(path, "pt") as f:
+        found = {name: f.get_tensor(name) for name in f.keys()}
+        texts = f.metadata() or {}
+    if _TEXT not in texts:
+        return found, {}
+    said = json.loads(texts[_TEXT])
+    check_fields(said, _Said, "its text")
+    if said[_SEAL] != _seal_of(found, said["about"]):
+        raise ValueError(f"its {_SEAL} differs")
+    return found, said["about"]
 
 
 def read_tensors(
     path: str | Path,  # of a .safetensors file
     names: Sequence[str] | None = None,  # that it must hold, no more and no less; None: any
     cure: str = "make it again",  # what to do if it is damaged
-) -> tuple[dict[str, Tensor], dict[str, str]]:  # tensors on the CPU, and the texts about them
+) -> tuple[dict[str, Tensor], dict[str, Any]]:  # tensors on the CPU, and what is said about them
     "Read tensors. Raises FileNotFoundError, or ValueError if the file is damaged or holds others."
     if not Path(path).is_file():
         raise FileNotFoundError(f"there are no tensors at {path}")
     try:
-        with safe_open(path, "pt") as f:
-            found = {name: f.get_tensor(name) for name in f.keys()}
-            about = dict(f.metadata() or {})
-    except (SafetensorError, OSError, ValueError) as e:
+        found, about = _open_tensors(Path(path))
+    except (SafetensorError, OSError, ValueError, RecursionError) as e:
         raise ValueError(f"{path} is damaged ({str(e).splitlines()[0]}); {cure}") from e
     if names is not None and set(found) != set(names):
         held = ", ".join(sorted(found)) or "nothing"

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
@@ -51,6 +51,7 @@ class _Description(TypedDict):
     turns: list[str]
     augment: bool  # are samples augmented?
     key: dict[str, str]  # what else the run is made of
+    held_out: NotRequired[str | None]  # key of the held-out samples, if there are some that have one
 
 
 def _describe_run(
@@ -59,6 +60,7 @@ def _describe_run(
     turns: Sequence[str] | None,
     augment: Callable | None,
     key: dict[str, str] | None,
+    held_out: Dataset | None,
 ) -> dict:
     "What a checkpoint states about its run."
     return {
@@ -67,6 +69,7 @@ def _describe_run(
         "turns": list(turns or ()),
         "augment": augment is not None,
         "key": key or {},
+        "held_out": held_out.key() if hasattr(held_out, "key") else None,
     }
 
 # %% ../../nbs/6_appendix/59_training.ipynb #983a0747
@@ -89,8 +92,14 @@ def _check_same_run(folder: Path, record: dict, run: dict):
         raise ValueError(f"{folder} is damaged: it is of step {record['step']:,}, of {new['steps']:,}")
 
 
-def _compare_threads(record: dict) -> None:
-    "Warn if a run goes on with another number of threads, which rounds differently."
+def _warn_of_changes(record: dict, run: dict) -> None:
+    "Warn if a run goes on with other held-out samples, or other threads, which round differently."
+    if record.get("held_out") != run["held_out"]:
+        warnings.warn(
+            f"the held-out images are others than before step {record['step']:,}: held_out_loss before it "
+            "and after it cannot be compared",
+            stacklevel=2,
+        )
     was, now = record.get("threads", torch.get_num_threads()), torch.get_num_threads()
     if was != now:
         warnings.warn(
@@ -109,7 +118,7 @@ def _resume(out: Path, state: _TrainingState, run: dict, resume: bool):
     if newest := newest_checkpoint(out):
         folder, record = newest
         _check_same_run(folder, record, run)
-        _compare_threads(record)
+        _warn_of_changes(record, run)
         state.load(folder, record)
 
 # %% ../../nbs/6_appendix/59_training.ipynb #a6b0aa48
@@ -350,7 +359,7 @@ def train(
     if wrapped is not model:
         wrapped = _Synchronised(wrapped, model)
     state = _TrainingState(model, config, turns)
-    description = _describe_run(config, data, turns, augment, key)
+    description = _describe_run(config, data, turns, augment, key, held_out)
     run = _Run(accelerator, wrapped, loss, config, state, Path(out), description, held_out)
     with hold_folder(run.out):
         reason = _go_on(run, batches, resume, progress)
@@ -381,4 +390,4 @@ def save_task(
 ) -> None:
     "Write `out`/task.json, in the main process only."
     if PartialState().is_main_process:
-        write_json(Path(out) / "task.json", task, None)
+        write_json(Path(out) / "task.json", task, None, sealed=True)

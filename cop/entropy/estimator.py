@@ -247,7 +247,7 @@ class Ensemble(Estimator):
 
 # %% ../../nbs/1_question/05_entropy.ipynb #994e2c83
 def _write_config(folder: Path, estimator: Estimator, arguments: dict) -> None:
-    write_json(folder / "config.json", {"class": type(estimator).__name__, **arguments})
+    write_json(folder / "config.json", {"class": type(estimator).__name__, **arguments}, sealed=True)
 
 
 def _read_arguments(folder: Path, types: dict[str, type]) -> dict:

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from ..core.checks import checked
 from ..core.config import TRAININGS, TrainingConfig
-from ..core.files import digest
+from ..core.files import digest, digest_file
 from ..core.hub import Pretrained
 from ..core.training import save_task, train
 from ..images.dataset import ImageSet, random_flip
@@ -242,8 +242,7 @@ def _download_inception(sha256: str) -> Path:  # the file in torch's cache
 
 def _checked_digest(path: Path, sha256: str) -> str:
     "The file's SHA-256; a ValueError unless it begins as expected."
-    with open(path, "rb") as f:
-        digest = hashlib.file_digest(f, "sha256").hexdigest()
+    digest = digest_file(path)
     if not digest.startswith(sha256.lower()):
         raise ValueError(
             f"{path} is another file than expected, or damaged: its SHA-256 begins with {digest[:16]}, not "

@@ -134,7 +134,7 @@ def _part(
     if split == "all":
         return "", names
     if split not in splits:
-        raise ValueError(f"{readable_name(source)} has the splits {list(splits)}, not {split!r}: choose one")
+        raise EmptyPart(f"{readable_name(source)} has the splits {list(splits)}, not {split!r}: choose one")
     top = splits[split] + "/"
     return top, [name.removeprefix(top) for name in names if name.startswith(top)]
 

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from ..core.files import cache_path, data_path
 from ..core.registry import IMAGE_SOURCES
-from .dataset import ImageSet, readable_name
+from .dataset import EmptyPart, ImageSet, readable_name
 from .decoding import LEAVE_OUT, Fit, check_image_size, read_image
 from .folders import find_pictures
 
@@ -99,7 +99,7 @@ def register_images(
 
 def _check_split(name: str, split: str, allowed: tuple[str, ...]) -> None:
     if split not in allowed:
-        raise ValueError(f"{name} has the splits {allowed}, not {split!r}")
+        raise EmptyPart(f"{name} has the splits {allowed}, not {split!r}")
 
 # %% ../../nbs/1_question/02_sources.ipynb #afc0f0cf
 def _torchvision_set(

@@ -7,7 +7,6 @@ __all__ = ['comae_teacher', 'pointwise_teacher', 'teacher_graphs', 'Objective', 
            'DistillationImages', 'mean_rank', 'uniform_rank', 'graph_objective', 'score_objective']
 
 # %% ../../nbs/5_beyond/44_distillation.ipynb #85c3dfc2
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,14 +91,13 @@ def _write_graphs(
         bar.update(len(index))
     A, self_information = (torch.cat(x).cpu() for x in zip(*graphs))
     tensors = {"A": A.half().contiguous(), "self_information": self_information.float().contiguous()}
-    # one text, since safetensors writes several in any sequence
-    write_tensors(path, tensors, {"about": json.dumps(about, sort_keys=True)})
+    write_tensors(path, tensors, about)
 
 # %% ../../nbs/5_beyond/44_distillation.ipynb #e438fe19
 def _read_graphs(path: Path, about: dict) -> tuple[Tensor, Tensor]:
     cure = "remove it, and the teacher is evaluated again"
-    tensors, texts = read_tensors(path, ("A", "self_information"), cure)
-    if texts.get("about") != json.dumps(about, sort_keys=True):
+    tensors, said = read_tensors(path, ("A", "self_information"), cure)
+    if said != about:
         raise ValueError(f"{path} holds graphs of another teacher or of other images; use another folder")
     return tensors["A"], tensors["self_information"]
 

@@ -283,7 +283,7 @@ def save_order(
     about: dict | None = None,  # what made it; JSON values
 ) -> None:
     "Keep one order for all images."
-    write_json(path, {**(about or {}), "order": order.tolist()}, None)
+    write_json(path, {**(about or {}), "order": order.tolist()}, None, sealed=True)
 
 
 def load_order(

@@ -6,7 +6,6 @@
 __all__ = ['ClassPrior', 'order_consistency']
 
 # %% ../../nbs/3_generation/24_prior.ipynb #b848524c
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
@@ -17,13 +16,13 @@ from torch import Tensor
 
 from ..core.checks import check_order, checked
 from ..core.random import hash_keys, random_uniform
-from ..core.records import parse_json, read_tensors, write_tensors
+from ..core.records import check_fields, read_tensors, write_tensors
 from ..core.statistics import Interval
 from ..images.dataset import check_classes
 from ..images.labels import align_labels
 
 # %% ../../nbs/3_generation/24_prior.ipynb #c3a5cc19
-_FORMAT = "cop-prior-2"
+_FORMAT = "cop-prior-3"
 _MOST_CLASSES = 100_000
 
 
@@ -144,8 +143,7 @@ def save(
     small = torch.uint8 if self.orders.shape[1] <= 256 else torch.int32
     tensors = {"orders": self.orders.to(small), "labels": self.labels.int()}
     about = {name: getattr(self, name) for name in ("grid", "configuration", "classes")}
-    # one text, since safetensors writes several in any sequence
-    write_tensors(path, tensors, {_FORMAT: json.dumps(about, sort_keys=True)})
+    write_tensors(path, tensors, {_FORMAT: about})
 
 # %% ../../nbs/3_generation/24_prior.ipynb #b4c8e2d7
 class _About(TypedDict):
@@ -165,12 +163,12 @@ def load(
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no class prior at {path}")
     cure = "build the prior again"
-    tensors, texts = read_tensors(path, cure=cure)
-    if _FORMAT not in texts or set(tensors) != {"orders", "labels"}:
+    tensors, about = read_tensors(path, cure=cure)
+    if _FORMAT not in about or set(tensors) != {"orders", "labels"}:
         raise ValueError(f"{path} is no class prior of this version; {cure}")
-    about = parse_json(texts[_FORMAT], _About, path, cure)
     try:
-        return cls(tensors["orders"].long(), tensors["labels"], **about)
+        check_fields(about[_FORMAT], _About, str(path))
+        return cls(tensors["orders"].long(), tensors["labels"], **about[_FORMAT])
     except (ValueError, TypeError, RuntimeError) as e:
         raise ValueError(f"{path} is damaged ({e}); {cure}") from e
 

@@ -93,7 +93,7 @@ def create(
         _check_same(store, head)
         return store
     _check_orphans(Path(folder))
-    write_json(Path(folder) / "manifest.json", {**head, "count": 0, "shards": []})
+    write_json(Path(folder) / "manifest.json", {**head, "count": 0, "shards": []}, sealed=True)
     return cls(folder)
 
 # %% ../../nbs/6_appendix/61_store.ipynb #e49de3c5
@@ -123,7 +123,7 @@ def read_manifest(folder: str | Path) -> dict:  # format, grid, kind, configurat
     "The manifest of a store, without its shards. Raises FileNotFoundError or ValueError in one line."
     path = Path(folder) / "manifest.json"
     if not path.is_file():
-        why = "give its folder, not a file" if path.parent.is_file() else "it has no manifest.json"
+        why = "give its folder, not a file" if path.parent.is_file() else f"it has no manifest.json; {_CURE}"
         raise FileNotFoundError(f"there is no store of orders in {folder}: {why}")
     manifest = read_json(path, _Manifest, _CURE)
     if manifest["format"] != _FORMAT:
@@ -204,7 +204,7 @@ def append(
         raise ValueError(f"these orders do not fit those in {self.folder}: {wrong}")
     with atomic_write(self.folder / name) as f:
         f.write_bytes(data)
-    write_json(self.folder / "manifest.json", manifest)
+    write_json(self.folder / "manifest.json", manifest, sealed=True)
     self.manifest = manifest
     self._shards.append(small)
 

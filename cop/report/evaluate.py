@@ -56,7 +56,7 @@ def _two_parts(
         try:
             return tuple(load_images(images, part, **how) for part in ("train", "test"))
         except EmptyPart as e:
-            raise ValueError(f"the training or the test part of {images} is empty: {_TOO_FEW}") from e
+            raise ValueError(f"{images} lacks a training or a test part ({e}): {_TOO_FEW}") from e
     every = load_pictures(images, **how)
     shuffled = random_permutation(hash_keys(seed, 11)[None], len(every))[0]
     half = len(every) // 2
