@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
@@ -51,7 +51,8 @@ class _Description(TypedDict):
     turns: list[str]
     augment: bool  # are samples augmented?
     key: dict[str, str]  # what else the run is made of
-    held_out: NotRequired[str | None]  # key of the held-out samples, if there are some that have one
+    data: str | None  # key of the samples, if they have one
+    held_out: str | None  # key of the held-out samples, if there are some that have one
 
 
 def _describe_run(
@@ -63,13 +64,15 @@ def _describe_run(
     held_out: Dataset | None,
 ) -> dict:
     "What a checkpoint states about its run."
+    key_of = lambda samples: samples.key() if hasattr(samples, "key") else None
     return {
         "config": {**asdict(config), "betas": list(config.betas)},
         "samples": len(data),
         "turns": list(turns or ()),
         "augment": augment is not None,
         "key": key or {},
-        "held_out": held_out.key() if hasattr(held_out, "key") else None,
+        "data": key_of(data),
+        "held_out": key_of(held_out),
     }
 
 # %% ../../nbs/6_appendix/59_training.ipynb #983a0747
@@ -88,13 +91,15 @@ def _check_same_run(folder: Path, record: dict, run: dict):
             raise ValueError(
                 f"{folder} was made with other {name}: train in another folder, or remove this one"
             )
+    if record["data"] != run["data"]:
+        raise ValueError(f"{folder} was made with other images: put them back, or train in another folder")
     if record["step"] > run["config"]["steps"]:
         raise ValueError(f"{folder} is damaged: it is of step {record['step']:,}, of {new['steps']:,}")
 
 
 def _warn_of_changes(record: dict, run: dict) -> None:
     "Warn if a run goes on with other held-out samples, or other threads, which round differently."
-    if record.get("held_out") != run["held_out"]:
+    if record["held_out"] != run["held_out"]:
         warnings.warn(
             f"the held-out images are others than before step {record['step']:,}: held_out_loss before it "
             "and after it cannot be compared",

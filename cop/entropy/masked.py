@@ -230,7 +230,7 @@ class PrefixImages(Dataset):
     def __len__(self) -> int:
         return len(self.tokens)
 
-    def key(self) -> dict[str, str]:
+    def fingerprints(self) -> dict[str, str]:
         # as `train` takes it
         return {"tokens": fingerprint(self.tokens), "orders": fingerprint(*self.orders)}
 
@@ -310,7 +310,7 @@ def fit(
     model = cls(*tokens.shape[1:], **fields)
     model.prepare(data.tokens, training.seed)
     settings = sorted({**model._hub_mixin_config, "own_orders": own_orders}.items())
-    key = {**data.key(), "fields": str(settings)}
+    key = {**data.fingerprints(), "fields": str(settings)}
     model = train(
         model, estimator_loss, data, training, out, augment=augment, progress=progress, resume=resume, key=key
     )

@@ -177,16 +177,18 @@ def in_memory(
     self: ImageSet,
     progress: bool = True,  # show a bar
 ) -> ImageSet:  # the same images, held as one tensor
-    "Decode every file once."
+    "Decode every file once. Raises ValueError if a file changes meanwhile."
     if self.tensor is not None:
         return self
+    marks = self.marks()
     positions = tqdm(range(len(self)), desc=f"decoding {self.name}", disable=not progress, leave=False)
     decoded = [self.read(i) for i in positions]
     names = [self.file_name(i) for i in range(len(self))]
     about = (self.labels, self.classes, self.name, self.files, self.skipped, self.folder, self.part_of)
     held = ImageSet(_stack(decoded, names), *about)
+    self.check_unchanged(range(len(self)))
     # the files may be gone when its key is asked for
-    held.known_marks, held.fit = self.marks(), self.fit
+    held.known_marks, held.fit = marks, self.fit
     return held
 
 # %% ../../nbs/1_question/01_images.ipynb #5b4f00dd

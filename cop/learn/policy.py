@@ -174,7 +174,7 @@ def fit(
     model._start(teacher, tokens, target_share)
     data = PrefixImages(tokens, orders)
     settings = noise, target_share, candidates, *sorted(model._hub_mixin_config.items())
-    key = {**data.key(), "teacher": fingerprint(*teacher.tensors()), "fields": str(settings)}
+    key = {**data.fingerprints(), "teacher": fingerprint(*teacher.tensors()), "fields": str(settings)}
     loss = policy_loss(teacher, noise, target_share, candidates)
     model = train(model, loss, data, training, out, progress=progress, resume=resume, key=key)
     if PartialState().is_main_process:
