@@ -160,6 +160,25 @@ def _drop_output() -> None:
 
 
 @contextlib.contextmanager
+def _noted_interrupts() -> Iterator[list[int]]:  # for `with`: the signals that came
+    "Inside, Ctrl-C is noted before it is raised: a library may make another error of it."
+    came, before = [], signal.getsignal(signal.SIGINT)
+    main = threading.current_thread() is threading.main_thread()  # the only one that may handle signals
+
+    def note(number: int, frame: Any) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    if main and before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, note)
+    try:
+        yield came
+    finally:
+        if signal.getsignal(signal.SIGINT) is note:
+            signal.signal(signal.SIGINT, before)
+
+# %% ../../nbs/6_appendix/73_cli_main.ipynb #f3dfaf77
+@contextlib.contextmanager
 def one_line_errors(
     verb: str,  # what the line begins with
 ) -> Iterator[None]:
@@ -168,17 +187,17 @@ def one_line_errors(
     def say(text: str) -> None:
         print(f"{verb}: {text}", file=sys.stderr)
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _noted_interrupts() as interrupts:
         warnings.showwarning = lambda message, *rest: say(f"warning: {str(message).splitlines()[0]}")
         try:
             yield
-        except KeyboardInterrupt:
-            say("interrupted; the same command goes on from what is kept, if anything is")
-            raise SystemExit(130) from None
         except BrokenPipeError:
             _drop_output()
             raise SystemExit(0) from None
-        except _EXPECTED as e:
+        except (KeyboardInterrupt, *_EXPECTED) as e:
+            if interrupts or isinstance(e, KeyboardInterrupt):
+                say("interrupted; the same command goes on from what is kept, if anything is")
+                raise SystemExit(130) from None
             say(one_line(e))
             raise SystemExit(1) from e
 
