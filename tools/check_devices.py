@@ -227,6 +227,7 @@ def trainings():
     prefixes = {"own_orders": k.order, "orders": k.order[:, None]}
     steps = [
         ("comae", k.comae, comae.comae_loss(k.pca), batch_of(k)),
+        ("comae, subsets", k.subset_comae, comae.comae_loss(k.pca), batch_of(k)),
         ("mar", k.mar, mar.mar_loss(k.pca), batch_of(k)),
         ("cmar", k.mar, mar.mar_loss(k.pca, orders), batch_of(k)),
         ("vit", k.vit, vit_training.vit_loss(orders, settings), batch_of(k)),

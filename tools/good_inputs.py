@@ -19,7 +19,7 @@ from cop.entropy import estimator, evaluation, gaussian_model, information, mask
 from cop.generate import cmar, diffusion, features, mar, mar_model, metrics
 from cop.images import dataset, tokenizers
 from cop.images.kl16 import KL16
-from cop.learn import comae, distillation, objectives, policy
+from cop.learn import certainty, comae, distillation, objectives, policy
 from cop.learn import ranker as ranker_module
 from cop.orders import agreement, graph, lookup, prior, rankings, source, training_free
 from cop.report import curves, verdicts
@@ -129,6 +129,11 @@ class Kit:
         torch.manual_seed(0)
         sizes = dict(encoder_width=16, encoder_depth=1, encoder_heads=2, decoder_width=16, decoder_depth=1)
         return comae.CoMAE(self.grid, self.d, decoder_heads=2, targets=min(2, self.n), **sizes).eval()
+
+    @cached_property
+    def subset_comae(self):
+        more = dict(targets=4, subset_share=0.5)
+        return comae.CoMAE(self.grid, self.d, 16, 1, 2, 16, 1, 2, **more).eval()
 
     @cached_property
     def ranker(self):
@@ -431,6 +436,8 @@ def _learn(e, k):
     with torch.no_grad():
         ranking = k.ranker(k.images)
     e.add(k.comae.dependencies, k.tokens, 8)
+    e.add(certainty.certainty_graph, k.subset_comae, k.tokens, 8)
+    e.add(certainty.certainty_order, k.subset_comae, k.tokens)
     e.add(comae.CoMAE, k.grid, k.d, 16, 1, 2, 16, 1, 2, 0.3, targets=2, temperature=0.5, budget_weight=0.1)
     e.add(k.ranker.dependencies, k.images)
     e.add(k.ranker.scores, k.images)
@@ -616,7 +623,7 @@ _STEP = "part of a training step: its batch comes from a set that was checked, a
 _STEP += "finite ends the training"
 _INNER = "a step of the estimator that is tested through its public questions"
 _TRAINS = "a training: its numbers are those of TrainingConfig and of the model, which are tested"
-_NAMES = "numbers classes by their names, which 87_labels tests"
+_NAMES = "numbers classes by their names, which 89_labels tests"
 _FILES = "reads or writes files: images, stores of orders and weights have tests of their own"
 _PAGE = "a part of a page that run_demo or a command fills with what it computed"
 _HOOK = "what a subclass defines; the subclasses are tested"
@@ -630,13 +637,15 @@ LEFT_OUT = {
     r"generate\.diffusion\.(Head(Block|Net|Output)|TimeEmbedding)\..*": _PART,
     r"generate\.(features\.Classifier\.forward|denoiser\.Denoiser\..*)": _PART,
     r"generate\.mar_model\.(MAR\.(conditions|decode|encode|prefix)|QueryBlock\.forward|tokens_at)": _PART,
-    r"learn\.comae\.(SelectionEncoder|TargetTransformer|TokenDecoder)\..*": _PART,
+    r"learn\.selection\.(SelectionEncoder|TargetTransformer|TokenDecoder)\..*": _PART,
     r"learn\.ranker\.Ranker\.(encode|forward|graph|interpolate_positions|teleport_vector|start)": _PART,
-    r"learn\.ranker\.propagate|learn\.comae\.target_sequences"
+    r"learn\.ranker\.propagate|learn\.selection\.target_sequences"
     r"|learn\.policy\.AcquisitionPolicy\.forward": _PART,
     r"classify\.sparse_vit\.SparseViT\.normalise|classify\.training\.Augment\.__call__": _PART,
-    r"learn\.comae\.(CoMAE\.(forward|losses|reconstruct|select)|contrastive_loss|inject_noise)": _STEP,
-    r"learn\.comae\.(keep_fraction|mask_entropy)|learn\.distillation\.(choice_loss|Student\.forward)": _STEP,
+    r"learn\.comae\.CoMAE\.(forward|losses|reconstruct|select|decode|sample_sources)": _STEP,
+    r"learn\.comae\.CoMAE\.(subset_losses|uncertainty)": _STEP,
+    r"learn\.selection\.(contrastive_loss|inject_noise|keep_fraction|mask_entropy)": _STEP,
+    r"learn\.distillation\.(choice_loss|Student\.forward)": _STEP,
     r"learn\.objectives\.(hide|leave_one_out|predicted_drops|Reconstruction\.forward)": _STEP,
     r"learn\.policy\.one_step_drops|classify\.ranked\.exchanges|classify\.training\.vit_loss": _STEP,
     r"generate\.diffusion\.DiffusionHead\.(loss|terms)": _STEP,
@@ -663,7 +672,7 @@ LEFT_OUT = {
     r"images\.labels\..*|orders\.prior\.ClassPrior\.aligned": _NAMES,
     r"core\.config\.learning_rate": "its step is counted by the loop of a training",
     r"report\.curves\.plot_curves|report\.plots\..*": _PAGE,
-    r"report\.(evaluate\.evaluate_orders|rank\.RankedImages\..*)": "tested in 69_rank and 70_evaluate",
+    r"report\.(evaluate\.evaluate_orders|rank\.RankedImages\..*)": "tested in 71_rank and 72_evaluate",
 }
 
 # name: ends of variants that a function may take, each name with the reason

@@ -122,27 +122,37 @@ def make_pictures(folder: Path) -> None:
                 Image.fromarray(pixels).save(folder / part / name / f"{i:02d}.png")
 
 
-def is_picture(data: bytes) -> bool:
+def pixels(data: bytes) -> bytes:
+    "What a picture shows. Raises ValueError if it cannot be decoded."
     import io
 
     from PIL import Image
 
     try:
-        Image.open(io.BytesIO(data)).load()
-    except (OSError, ValueError, SyntaxError):
+        with Image.open(io.BytesIO(data)) as picture:
+            return f"{picture.mode} {picture.size} ".encode() + picture.tobytes()
+    except (OSError, SyntaxError) as e:
+        raise ValueError(str(e)) from e
+
+
+def is_picture(data: bytes) -> bool:
+    try:
+        return bool(pixels(data))
+    except ValueError:
         return False
-    return True
 
 
 def malformed_picture(good: bytes, chosen: random.Random) -> tuple[str, bytes]:
     "The name and the bytes of a file that is no whole picture."
     i = chosen.randrange(8, len(good))
-    flipped = good[:i] + bytes([good[i] ^ 0x55]) + good[i + 1 :]
-    if is_picture(flipped):  # by chance, in a place that does not matter
-        flipped = good[:i]
+    cut, flipped = good[:i], good[:i] + bytes([good[i] ^ 0x55]) + good[i + 1 :]
+    if is_picture(cut):  # without its last bytes, which say no more than that it ends
+        cut = good[: len(good) // 2]
+    if is_picture(flipped):
+        flipped = cut
     return chosen.choice(
         (
-            ("cut.png", good[:i]),
+            ("cut.png", cut),
             ("flipped.png", flipped),
             ("empty.png", b""),
             ("random.jpg", chosen.randbytes(200)),
@@ -188,7 +198,7 @@ def call_main(words: list[str]) -> int:
     try:
         main = import_module("cop.cli.main").main
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # as `start` of 91_cli_start
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # as `start` of 93_cli_start
         main(words)
         code = 0
     except SystemExit as e:
@@ -284,6 +294,8 @@ def comparable(path: Path) -> bytes:
             return json.dumps({**record, "seconds": 0, "checksum": ""}, sort_keys=True).encode()
         if path.suffix == ".json":  # a file without its checksum is read as it is
             return json.dumps({**json.loads(data), "checksum": ""}, sort_keys=True).encode()
+        if path.suffix == ".png":
+            return pixels(data)
         if path.suffix == ".safetensors":
             start = 8 + int.from_bytes(data[:8], "little")
             return json.dumps(json.loads(data[8:start]), sort_keys=True).encode() + data[start:]
