@@ -205,6 +205,7 @@ def checks(flags):
         "comae_ablation": ["test_images", "6"],
         "calibration": ["draws", "16"],
         "every_order": ["boot", "40"],
+        "identified": ["share", "0.4"],
         "cmar": ["random_share", "0.2"],
         "cmar_pictures": ["cfg", "3.0"],
         "cvit": ["supervised_images", "10"],
