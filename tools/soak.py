@@ -386,6 +386,8 @@ class Soak:
 
     def check(self, ended: Ended, *codes: int) -> None:
         "Say what is wrong with the end of a process."
+        if "KeyboardInterrupt" in ended.error and str(ROOT / "cop") not in ended.error:
+            return  # Python was interrupted before it came to the package
         if ended.code is None:
             self.say("it hung")
         elif ended.code not in codes:

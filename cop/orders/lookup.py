@@ -119,7 +119,9 @@ def order_entry(
 ) -> OrderEntry:
     "The entry of a name. Raises ValueError with the nearest names, FileNotFoundError for what is a path."
     if name not in ORDERS and (Path(name).suffix in (".json", ".safetensors") or len(Path(name).parts) > 1):
-        raise FileNotFoundError(f"there is no file or folder of orders at {name}")
+        raise FileNotFoundError(
+            f"there is no file or folder of orders at {name}: make it again, or name another"
+        )
     if name not in ORDERS and name in shipped_models("ranker"):
         raise ValueError(f"{name} is a ranker, no order: pass ranker={name!r}")
     return get_order(name)
