@@ -136,7 +136,7 @@ def read_shapes(
     Raises FileNotFoundError, or ValueError if the file is damaged or is a pickle."""
     path = Path(path)
     if not path.exists():
-        raise FileNotFoundError(f"there are no weights at {path}")
+        raise FileNotFoundError(f"there are no weights at {path}: fetch or save the model again")
     if path.suffix != ".safetensors":
         raise ValueError(
             f"{path} is not a safetensors file; pickles are not loaded, since they could run any code"

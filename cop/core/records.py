@@ -184,7 +184,7 @@ def read_tensors(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:  # tensors on the CPU, and what is said about them
     "Read tensors. Raises FileNotFoundError, or ValueError if the file is damaged or holds others."
     if not Path(path).is_file():
-        raise FileNotFoundError(f"there are no tensors at {path}")
+        raise FileNotFoundError(f"there are no tensors at {path}; {cure}")
     try:
         found, about = _open_tensors(Path(path))
     except (SafetensorError, OSError, ValueError, RecursionError) as e:

@@ -287,7 +287,7 @@ def _saved_class(path: str | Path, classes: dict[str, type]) -> type:
     config = read_config(Path(path)) if Path(path).is_dir() else {}
     name = config.get("class")
     if name is None and config == {}:
-        raise FileNotFoundError(f"there is no tokenizer at {path}")
+        raise FileNotFoundError(f"there is no tokenizer at {path}: name the folder of one, or save it again")
     if not isinstance(name, str):
         raise ValueError(f"{path}/config.json names no class; save the tokenizer again")
     if name not in classes:

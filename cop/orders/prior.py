@@ -161,7 +161,7 @@ def load(
 ) -> ClassPrior:
     "Read and check a prior. Raises FileNotFoundError, or ValueError if it is damaged or something else."
     if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no class prior at {path}")
+        raise FileNotFoundError(f"there is no class prior at {path}: build the prior again, or name another")
     cure = "build the prior again"
     tensors, about = read_tensors(path, cure=cure)
     if _FORMAT not in about or set(tensors) != {"orders", "labels"}:
