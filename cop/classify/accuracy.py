@@ -195,9 +195,8 @@ def knee(
         raise ValueError(f"the curve is {tuple(curve.shape)}; it must be (100,), finite, at 0 … 99 % masked")
     locator = _knee_locator()
     keeps, rows = distinct_keeps(n_tokens)
-    y = (
-        curve.detach().double().cpu()[torch.searchsorted(rows, torch.arange(len(keeps)))]
-    )  # first rate of each K
+    first = torch.searchsorted(rows, torch.arange(len(keeps)))  # rate of each K
+    y = curve.detach().double().cpu()[first]
     if y.max() == y.min():
         return None
     y = (y - y.min()) / (y.max() - y.min())

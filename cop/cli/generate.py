@@ -232,9 +232,9 @@ def _make_missing(
 ) -> None:
     "Make a process's share of the images, in batches; what is made is written at once."
     with tqdm(total=len(mine), desc="images", unit="image", disable=not state.is_main_process) as bar:
-        for part in mine.split(batch) if len(mine) else ():
+        for i, part in enumerate(mine.split(batch) if len(mine) else ()):
             pictures = sample(*part.T)
-            if state.is_main_process and read_record(out / "sampling.json") != about:
+            if state.is_main_process and i == 0:  # nothing is written down of what cannot be sampled
                 write_json(out / "sampling.json", about, sealed=True)
             for which, picture in zip(part.tolist(), pictures):
                 _write_picture(_picture_path(out, *which), picture)

@@ -45,8 +45,7 @@ def _pair_chunk(comae: CoMAE) -> int:  # (image, target, source) triples
 def certainty_graph(
     comae: CoMAE,  # trained with subset_share above 0
     tokens: Tensor,  # (B, N, D)
-    chunk: int
-    | None = None,  # (image, target, source) triples that run at once; None: by the device's memory
+    chunk: int | None = None,  # (image, target, source) triples at once; None: by the device's memory
     progress: bool = False,  # show a bar
 ) -> tuple[Tensor, Tensor]:  # A (B, N, N) and self-information (B, N), nats ≥ 0; A's diagonal is 0
     "By how much each source, seen alone, lowers a target's uncertainty. Raises ValueError on bad input."

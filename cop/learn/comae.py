@@ -176,6 +176,11 @@ def _error(self: CoMAE, tokens: Tensor, targets: Tensor, predicted: Tensor) -> T
 
 
 @patch
+def _reduced(self: CoMAE, error: Tensor) -> Tensor:  # (B, M, D) → scalar
+    return error.mean() if self.reduction == "mean" else error.sum(-1).mean()
+
+
+@patch
 def losses(
     self: CoMAE,
     tokens: Tensor,  # (B, N, D)
@@ -184,8 +189,7 @@ def losses(
     predicted: Tensor,  # (B, M, D)
 ) -> dict:  # scalars: "loss" and what is logged beside it
     "Reconstruction, contrastive and budget terms."
-    error = self._error(tokens, targets, predicted)
-    reconstruction = error.mean() if self.reduction == "mean" else error.sum(-1).mean()
+    reconstruction = self._reduced(self._error(tokens, targets, predicted))
     contrastive = contrastive_loss(weights, self.temperature)
     budget = weights.sum(-1).mean() / (self.n_tokens - 1)
     w = weights.detach()
@@ -262,10 +266,9 @@ def subset_losses(
         errors.append(self._error(x, t, predicted))
         expected.append(log_error)
     error, log_error = torch.cat(errors), torch.cat(expected)
-    reconstruction = error.mean() if self.reduction == "mean" else error.sum(-1).mean()
     expectation = (error.detach() * (-log_error).exp() + log_error).mean()
     return {
-        "loss": reconstruction + _EXPECTATION_WEIGHT * expectation,
+        "loss": self._reduced(error) + _EXPECTATION_WEIGHT * expectation,
         "subset_error": error.mean(),
         "expected_error": log_error.exp().mean(),
     }
