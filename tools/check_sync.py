@@ -96,7 +96,7 @@ def check_contents():
     there = {".".join(p.relative_to(ROOT / "cop").with_suffix("").parts) for p in ROOT.glob("cop/*/*.py")}
     there = {m for m in there if not m.endswith("__init__")} | {
         "__init__"
-    }  # `84_front` is the package itself
+    }  # `85_front` is the package itself
     return found + [f"cop.{m}: is no chapter's module, or not exported" for m in sorted(named ^ there)]
 
 

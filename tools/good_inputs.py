@@ -262,6 +262,7 @@ def _core(e, k):
     e.add(random.random_permutation, k.keys, k.n, 1)
     values = k.tokens[0].mT.tolist()
     e.add(statistics.mean_interval, torch.tensor([*values[0], 1.0]), 0.9)
+    e.add(statistics.subset_intervals, torch.tensor([*values[0], 1.0]), 2, 0.9)
     e.add(statistics.bootstrap_means, k.tokens.double(), 5, 0)
     e.add(statistics.quantile_interval, torch.linspace(0, 1, 20).double(), 0.9)
     e.add(statistics.resampled_interval, torch.linspace(0, 1, 20).double().view(2, 10), 10, 0, 0.9)
@@ -437,6 +438,8 @@ def _learn(e, k):
         ranking = k.ranker(k.images)
     e.add(k.comae.dependencies, k.tokens, 8)
     e.add(certainty.certainty_graph, k.subset_comae, k.tokens, 8)
+    graph = certainty.certainty_graph(k.subset_comae, k.tokens)
+    e.add(certainty.read_certainty, *graph, k.order[0])
     e.add(certainty.certainty_order, k.subset_comae, k.tokens)
     e.add(comae.CoMAE, k.grid, k.d, 16, 1, 2, 16, 1, 2, 0.3, targets=2, temperature=0.5, budget_weight=0.1)
     e.add(k.ranker.dependencies, k.images)
@@ -623,7 +626,7 @@ _STEP = "part of a training step: its batch comes from a set that was checked, a
 _STEP += "finite ends the training"
 _INNER = "a step of the estimator that is tested through its public questions"
 _TRAINS = "a training: its numbers are those of TrainingConfig and of the model, which are tested"
-_NAMES = "numbers classes by their names, which 89_labels tests"
+_NAMES = "numbers classes by their names, which 90_labels tests"
 _FILES = "reads or writes files: images, stores of orders and weights have tests of their own"
 _PAGE = "a part of a page that run_demo or a command fills with what it computed"
 _HOOK = "what a subclass defines; the subclasses are tested"
@@ -672,7 +675,7 @@ LEFT_OUT = {
     r"images\.labels\..*|orders\.prior\.ClassPrior\.aligned": _NAMES,
     r"core\.config\.learning_rate": "its step is counted by the loop of a training",
     r"report\.curves\.plot_curves|report\.plots\..*": _PAGE,
-    r"report\.(evaluate\.evaluate_orders|rank\.RankedImages\..*)": "tested in 71_rank and 72_evaluate",
+    r"report\.(evaluate\.evaluate_orders|rank\.RankedImages\..*)": "tested in 72_rank and 73_evaluate",
 }
 
 # name: ends of variants that a function may take, each name with the reason

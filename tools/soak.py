@@ -198,7 +198,7 @@ def call_main(words: list[str]) -> int:
     try:
         main = import_module("cop.cli.main").main
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # as `start` of 93_cli_start
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # as `start` of 94_cli_start
         main(words)
         code = 0
     except SystemExit as e:

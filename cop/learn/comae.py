@@ -233,6 +233,15 @@ def sample_sources(
 
 # %% ../../nbs/2_paper/10_comae.ipynb #1838c355
 @patch
+def check_learnt_subsets(self: CoMAE) -> None:
+    "Raise a ValueError unless the decoder has learnt from random subsets."
+    if not self.subset_targets:
+        raise ValueError(
+            "this CoMAE has not learnt from subsets of the tokens: train one with subset_share=0.5"
+        )
+
+
+@patch
 def decode(
     self: CoMAE,
     tokens: Tensor,  # (B, N, D)
@@ -240,10 +249,7 @@ def decode(
     sources: Tensor,  # (B, M, k) patch numbers, without the target
 ) -> tuple[Tensor, Tensor]:  # predictions (B, M, D) and logarithms of the expected errors (B, M, D)
     "Targets predicted from some other tokens alone. Raises ValueError if the decoder has not learnt to."
-    if not self.subset_targets:
-        raise ValueError(
-            "this CoMAE has not learnt from subsets of the tokens: train one with subset_share=0.5"
-        )
+    self.check_learnt_subsets()
     image = torch.arange(tokens.shape[0], device=tokens.device)[:, None, None]
     seen = tokens[image, sources].flatten(0, 1)
     decoded = self.decoder(seen, targets.flatten(), sources.flatten(0, 1)).view(*targets.shape, 2, self.dim)
