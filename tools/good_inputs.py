@@ -437,10 +437,11 @@ def _learn(e, k):
     with torch.no_grad():
         ranking = k.ranker(k.images)
     e.add(k.comae.dependencies, k.tokens, 8)
-    e.add(certainty.certainty_graph, k.subset_comae, k.tokens, 8)
+    e.add(certainty.certainty_graph, k.subset_comae, k.tokens, True, 8)
     graph = certainty.certainty_graph(k.subset_comae, k.tokens)
     e.add(certainty.read_certainty, *graph, k.order[0])
     e.add(certainty.certainty_order, k.subset_comae, k.tokens)
+    e.add(certainty.pointwise_certainty_order, k.subset_comae, k.tokens)
     e.add(comae.CoMAE, k.grid, k.d, 16, 1, 2, 16, 1, 2, 0.3, targets=2, temperature=0.5, budget_weight=0.1)
     e.add(k.ranker.dependencies, k.images)
     e.add(k.ranker.scores, k.images)

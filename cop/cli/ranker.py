@@ -40,7 +40,8 @@ from ..orders.rankings import graph_rankings
 from ..orders.training_free import halton_order
 
 # %% ../../nbs/6_appendix/82_cli_ranker.ipynb #444c46bf
-Goal = Literal["pointwise", "comae", "certainty", "reconstruction", "label"]
+Goal = Literal["pointwise", "comae", "certainty", "pointwise_certainty", "reconstruction", "label"]
+_FROM_COMAE = "comae", "certainty", "pointwise_certainty"
 
 
 def _check_objective(
@@ -55,17 +56,17 @@ def _check_objective(
         raise ValueError(
             f"the objective {objective} starts from no given order, only label does: leave --start out"
         )
-    for name, folder, its in (("comae", comae, ["comae", "certainty"]), ("vit", vit, ["label"])):
+    for name, folder, its in (("comae", comae, _FROM_COMAE), ("vit", vit, ("label",))):
         if folder and objective not in its:
             raise ValueError(
-                f"the objective {objective} does not use --{name}, only {' and '.join(its)}: leave it out"
+                f"the objective {objective} does not use --{name}, only {', '.join(its)}: leave it out"
             )
     if objective == "label" and not vit:
         raise ValueError(
             "the objective label needs --vit, the folder of a run of cop train vit, best one with --order "
             "random"
         )
-    if objective in ("comae", "certainty") and not comae:
+    if objective in _FROM_COMAE and not comae:
         raise ValueError(f"the objective {objective} needs --comae, the folder of a run of cop train comae")
     ranking = ranking or {"comae": "pagerank", "certainty": "certainty"}.get(objective, "coverage")
     choices = graph_rankings()
@@ -178,7 +179,8 @@ def _from_comae(request: _Request) -> tuple[Objective, dict]:
         teacher = comae_teacher(net, tokenizer)
     else:
         net.check_learnt_subsets()
-        teacher, by = certainty_teacher(net, tokenizer), f"{by}, certainty"
+        realised = request.o.objective == "pointwise_certainty"
+        teacher, by = certainty_teacher(net, tokenizer, realised), f"{by}, {request.o.objective}"
     return _from_graphs(request, teacher, by, tuple(tokenizer.grid)), fields
 
 
@@ -194,6 +196,7 @@ _OBJECTIVES: dict[Goal, Callable[[_Request], tuple[Objective, dict]]] = {
     "reconstruction": _from_reconstruction,
     "comae": _from_comae,
     "certainty": _from_comae,
+    "pointwise_certainty": _from_comae,
     "pointwise": _from_mixture,
 }
 

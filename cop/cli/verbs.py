@@ -151,16 +151,18 @@ class TrainRanker:
 
     images: ImageOptions = field(default_factory=ImageOptions)
     # what it is trained for
-    objective: Literal["pointwise", "comae", "certainty", "reconstruction", "label"] = "pointwise"
+    objective: Literal[
+        "pointwise", "comae", "certainty", "pointwise_certainty", "reconstruction", "label"
+    ] = "pointwise"
     out: str = "runs/ranker"  # folder of the training: model/, graphs/, metrics.jsonl, checkpoints/
-    # folder of cop train comae, for comae and certainty (which needs one trained with --subset_share)
+    # folder of cop train comae, for comae and both certainties (which need one trained with --subset_share)
     comae: OptionalText = None
     vit: OptionalText = None  # folder of cop train vit, for label
     # JSON file of an order that label starts from, such as orders/supervised.json in a folder of cop train
     # vit --order supervised (default: it starts from nothing)
     start: OptionalText = None
     # how the teacher's order is read from its graph: pagerank (comae's default), pagerank_transposed, katz,
-    # coverage (pointwise's default), discounted_pagerank, gaussian, certainty (its own default)
+    # coverage (both pointwise ones' default), discounted_pagerank, gaussian, certainty (its own default)
     ranking: OptionalText = None
     # pixels (default: 4 for pointwise and reconstruction; else the teacher's, and no others)
     patch_size: OptionalInt = None

@@ -37,8 +37,10 @@ from ..orders.training_free import random_order
 from cop.report.demo_images import (
     DemoImages,
     check_settings,
+    credit,
     embedded_images,
     finished_demo,
+    long_orders,
     readers_images,
     remove_demo,
     too_few,
@@ -61,7 +63,6 @@ from cop.report.verdicts import (
     SLIDER_ORDERS,
     DemoRun,
     caution,
-    credit,
     demo_order,
     demo_orders,
     describe_gap,
@@ -105,6 +106,7 @@ def _prepare(images: DemoImages, steps: int, seed: int) -> tuple[DemoRun, PCAPat
 def _evaluate(run: DemoRun, estimator: GaussianTokens) -> None:
     "Order the images by everything that is there by now, and evaluate the orders that are new."
     run.orders = demo_orders(run.images, run.index, run.patch_size, estimator, run.ranked, run.A, run.seed)
+    run.orders |= run.long
     new = {name: order for name, order in run.orders.items() if name == "greedy" or name not in run.rows}
     result = evaluate_demo_orders(estimator, new, run.grid, seed=run.seed, reference=run.reference)
     curves, rows = run.curves | result.curves, run.rows | result.rows
@@ -231,7 +233,7 @@ def _write_ranker_page(
         graph=graph_picture(shown.images[0], shown.A, shown.mutual_information, grid, label),
         exact_note="" if shown.mutual_information is None else exact,
         evaluation=_evaluation(run, ranked, images),
-        credit=credit(run),
+        credit=credit(images.files),
     )
     path = out / "ranker.html"
     with atomic_write(path) as f:
@@ -353,6 +355,7 @@ def _run(
     run = tokenizer = estimator = None
     if images.train is not None:
         run, tokenizer, estimator = _prepare(images, settings["steps"], settings["seed"])
+        run.long = long_orders(images)
     if ranker is not None:
         ranked, seconds = _rank_images(images, ranker)
         if run is not None:

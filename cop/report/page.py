@@ -28,6 +28,7 @@ from torch import Tensor
 # %% ../../nbs/6_appendix/69_page.ipynb #ad70c3e5
 from ..orders.agreement import kendall_tau
 from .curves import plot_curves, plot_gaps, plot_training
+from .demo_images import credit
 from cop.report.plots import (
     as_rgb,
     contact_sheet,
@@ -46,9 +47,9 @@ from cop.report.verdicts import (
     DemoRun,
     best_first,
     cards,
-    credit,
     demo_order,
     headline,
+    long_training,
     reason,
     signed,
     static_score,
@@ -387,7 +388,8 @@ def report_page(
         tau_pagerank=_agreement(run.orders["pagerank"]),
         tau_coverage=_agreement(run.orders["coverage"]),
         pagerank_note=" " + static_score(run.rows),
+        long_training=long_training(run.rows),
         your_images=html.escape(your_images),
         your_folder=html.escape(your_folder),
-        credit=credit(run),
+        credit=credit(run.files),
     )
