@@ -34,8 +34,7 @@ def uncertainty(
     predicted, log_error = self.decode(tokens, targets, sources)
     nats = log_error - math.log(RESOLUTION)
     if realised:
-        values = tokens.gather(1, targets[..., None].expand_as(predicted))
-        nats = nats + (values - predicted).abs() * (-log_error).exp() - 1
+        nats = nats + self._error(tokens, targets, predicted) * (-log_error).exp() - 1
     return nats.sum(-1)
 
 
