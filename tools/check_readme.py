@@ -86,10 +86,30 @@ def gap_text(row):
 def worth_rows():
     small, photos = (result(f"order_worth.{tier}")["orders"] for tier in ("small", "photos"))
     best_first = sorted(small.items(), key=lambda item: -item[1]["gap_closed"])
+    of_photos = lambda name: gap_text(photos[name]) if name in photos else "–"
     return [
-        f"| {name} | {gap_text(row)} | {gap_text(photos[name])} | {'learned' if row['per_seed'] else '–'} |"
+        f"| {name} | {gap_text(row)} | {of_photos(name)} | {'learned' if row['per_seed'] else '–'} |"
         for name, row in best_first
     ]
+
+
+def identified_rows():
+    "Every reading of every objective after the last step, with the agreement of trainings."
+    orders, lines = result("identified.small")["orders"], []
+    for objective, steps in orders.items():
+        for reading, row in steps[max(steps, key=int)].items():
+            taus = row["between_seeds"]
+            agree = f"{sum(taus) / len(taus):+.2f}" if taus else "–"
+            cells = [agree, *(seeds_text(row[e]["gap_closed"]) for e in ("Gaussian", "mixture"))]
+            lines.append(f"| {objective} | {reading} | {' | '.join(cells)} |")
+    return lines
+
+
+def seeds_text(values):
+    "A mean over trainings with Student's interval, where there are at least three."
+    if len(values) < 3:
+        return f"{sum(values) / len(values):+.2f}"
+    return interval_text(*mean_interval(values))
 
 
 def agreement_rows():
@@ -164,6 +184,7 @@ def classified_rows():
 TABLES = {  # caption in docs/results.md: its lines
     "Evaluation of orders": worth_rows,
     "Agreement of orders": agreement_rows,
+    "Is the order identified?": identified_rows,
     "Fine-tuning along an order": cmar_rows,
     "Classification from few patches": lambda: cvit_rows("small"),
     "Classification of photographs": lambda: cvit_rows("photos"),
@@ -260,12 +281,10 @@ def check_evaluation():
     small, photos = (evaluated[tier]["orders"] for tier in ("small", "photos"))
     agree = evaluated["small"]["agreement"]
     part = section(page("docs/results.md"), "Evaluation of orders")
-    said = [f"(Kendall's τ {agree['pagerank']['between_seeds']:.2f})"]
-    said.append(f"({agree['pagerank']['between_images']:.2f})")
-    said.append(minus(gap_text(photos["pagerank of the estimator's mutual information*"])))
+    said = [minus(gap_text(photos["pagerank of the estimator's mutual information*"]))]
+    said += [gap_text(small[name]) for name in ("certainty", "certainty of the mean graph")]
+    said.append("{}, {} and {}".format(*(minus(f"{x:+.2f}") for x in small["pagerank"]["per_seed"])))
     ablation = result("comae_ablation.small")
-    agreements = ablation["variants"]["default"]["agreement"]
-    said += [f"{shown:.2f}" for shown in [ablation["nearness"], *agreements]]
     apart = [
         d
         for variant in ablation["differences"].values()
@@ -276,16 +295,56 @@ def check_evaluation():
     apart = [d for d in apart if d["low"] > 0 or d["high"] < 0]
     assert len(apart) == 1, "of the ablation's intervals, one leaves 0 out"
     said.append(minus(f"{apart[0]['mean']:.2f}, {apart[0]['low']:.2f} … {apart[0]['high']:.2f}"))
-    assert all(a["between_images"] > a["between_seeds"] + 0.2 for a in agree.values())
     halton = small["halton"]["gap_closed"]
-    for name in ("pagerank", "pagerank_transposed", "katz"):  # better than chance, not shown to beat Halton
-        learned = mean_interval(small[name]["per_seed"])
-        assert 0 < learned.low < halton < learned.high, name
+    for name, row in small.items():
+        if not row["per_seed"]:
+            continue
+        learned, of_encoder = mean_interval(row["per_seed"]), "certainty" not in name
+        if of_encoder:
+            assert learned.low < 0 < learned.high, f"{name} differs from random orders"
+        elif name != "pointwise_certainty":
+            assert learned.low > halton, f"{name} is not ahead of Halton's order"
+    for name in ("pagerank", "pagerank_transposed", "katz"):
         assert mean_interval(photos[name]["per_seed"]).high < 0, name
-    for orders in (small, photos):
-        coverage = mean_interval(orders["coverage, self-information 1"]["per_seed"])
-        assert coverage.low < 0 < coverage.high
-    return require(part, said, "Evaluation of orders") + check_several(part.split("**One order, several")[1])
+    coverage = mean_interval(photos["coverage, self-information 1"]["per_seed"])
+    assert coverage.low < 0 < coverage.high
+    literal = [
+        [a > b for a, b in zip(*(orders[n]["per_seed"] for n in ("pagerank_transposed", "pagerank")))]
+        for orders in (small, photos)
+    ]
+    assert [sum(ahead) for ahead in literal] == [2, 0], literal
+    encoder = {n: a for n, a in evaluated["small"]["agreement"].items() if "certainty" not in n}
+    assert all(a["between_images"] > a["between_seeds"] + 0.4 for a in encoder.values())
+    decoder = [evaluated["small"]["agreement"][n] for n in ("certainty", "pointwise_certainty")]
+    assert all(a["between_seeds"] > a["between_images"] + 0.1 for a in decoder)
+    found = require(part, said, "Evaluation of orders")
+    return found + check_several(part.split("**One order, several")[1]) + check_identified()
+
+
+def check_identified():
+    "What docs/results.md says about the agreement of trainings."
+    known = result("identified.small")
+    part = section(page("docs/results.md"), "Is the order identified?")
+    trained = ", ".join(f"{len(seeds)} of *{v}*" for v, seeds in known["seeds"].items())
+    halton = known["controls"]["halton"]
+    said = [f"Trainings: {trained}.", f"Halton closes {halton['Gaussian']:+.2f} of the gap under the exact"]
+    said.append(f"{halton['mixture']:+.2f} under the mixture")
+    steps = known["orders"]["subsets"]
+    early, late = (steps[k]["encoder pagerank, image"]["between_seeds"] for k in ("2000", "12000"))
+    said.append(
+        f"{sum(early) / len(early):.2f} after 2,000 steps and {sum(late) / len(late):.2f} after 12,000"
+    )
+    rows = steps["12000"]
+    tau = {name: sum(row["between_seeds"]) / len(row["between_seeds"]) for name, row in rows.items()}
+    ahead = {name: [rows[name][e]["ahead_of_halton"]["of_all"]["low"] > 0 for e in halton] for name in rows}
+    for name in ("certainty, image", "certainty, mean", "pointwise, mean"):
+        assert all(ahead[name]) and 0.6 < tau[name] < 0.8, name
+    assert not any(any(ahead[n]) or tau[n] > 0.2 for n in rows if n.startswith("encoder"))
+    for name in ("image", "mean"):
+        assert tau[f"certainty, ties at random, {name}"] < tau[f"certainty, {name}"]
+    assert ahead["pointwise, image"] == [False, True]
+    assert not any(any(ahead[f"{n}, image"]) or tau[f"{n}, image"] > 0.4 for n in ("gradient", "noise"))
+    return require(part, said, "Is the order identified?")
 
 
 def check_several(part):
@@ -427,11 +486,12 @@ def check_front():
     "What README says beside its intervals, each with the file it names."
     text, small = page("README.md"), result("cvit.small")["table5"]
     coarse, supervised = small["dense, 14 px"], small["CViT, supervised"]["top1"]["0.78"]["value"]
-    agree = result("order_worth.small")["agreement"]["pagerank"]
+    agree, decoder = (result("order_worth.small")["agreement"][n] for n in ("pagerank", "certainty"))
     said = [
         f"{coarse['top1']['value']:.1f} % right at {coarse['share of MACs']:.0%} of it".replace("9%", "9 %"),
         f"against {supervised:.1f} %",
-        f"is {agree['between_seeds']:.2f}, of two images under one CoMAE {agree['between_images']:.2f}",
+        f"is {agree['between_seeds']:.2f} by `pagerank`, of two images under one CoMAE "
+        f"{agree['between_images']:.2f}",
         f"{timing(224, ': ranked by score')['ratio']:.1f}× as fast",
     ]
     orders = result("every_order.photos")["orders"]["area"]
@@ -452,8 +512,11 @@ def check_front():
     small, photos = (result(f"order_worth.{tier}") for tier in ("small", "photos"))
     said += [gap_text(of_set["orders"]["pagerank"]) for of_set in (small, photos)]
     said.append(gap_text(photos["orders"]["halton"]))
-    steps = [f"{of_set['parameters']['training']['steps']:,}" for of_set in (photos, small)]
-    said.append(f"(CoMAE: {' to '.join(steps)} steps)")
+    said += [gap_text(small["orders"][n]) for n in ("certainty", "certainty of the mean graph")]
+    each = small["orders"]["pagerank"]["per_seed"]
+    said.append("{}, {} and {}".format(*(minus(f"{gap:+.2f}") for gap in each)))
+    said.append(f"(CoMAE on photographs: {photos['parameters']['training']['steps']:,} steps)")
+    said.append("by `certainty` {between_seeds:.2f} and {between_images:.2f}".format(**decoder))
     said.append(of(result("ranker.small")["by_rate"]["ranker, label"]["0.9"], 1))
     said.append(of(result("ranker.photos")["gained"]["label"]["mean order"]["78 %"], 1))
     found = require(text, said, "README.md")
