@@ -279,7 +279,6 @@ def check_evaluation():
     "What docs/results.md says about the evaluation of orders."
     evaluated = {tier: result(f"order_worth.{tier}") for tier in ("small", "photos")}
     small, photos = (evaluated[tier]["orders"] for tier in ("small", "photos"))
-    agree = evaluated["small"]["agreement"]
     part = section(page("docs/results.md"), "Evaluation of orders")
     said = [minus(gap_text(photos["pagerank of the estimator's mutual information*"]))]
     said += [gap_text(small[name]) for name in ("certainty", "certainty of the mean graph")]

@@ -442,6 +442,7 @@ def _learn(e, k):
     e.add(certainty.read_certainty, *graph, k.order[0])
     e.add(certainty.certainty_order, k.subset_comae, k.tokens)
     e.add(certainty.pointwise_certainty_order, k.subset_comae, k.tokens)
+    e.add(certainty.mean_certainty_order, k.subset_comae, k.tokens)
     e.add(comae.CoMAE, k.grid, k.d, 16, 1, 2, 16, 1, 2, 0.3, targets=2, temperature=0.5, budget_weight=0.1)
     e.add(k.ranker.dependencies, k.images)
     e.add(k.ranker.scores, k.images)
