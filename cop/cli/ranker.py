@@ -179,8 +179,8 @@ def _from_comae(request: _Request) -> tuple[Objective, dict]:
         teacher = comae_teacher(net, tokenizer)
     else:
         net.check_learnt_subsets()
-        realised = request.o.objective == "pointwise_certainty"
-        teacher, by = certainty_teacher(net, tokenizer, realised), f"{by}, {request.o.objective}"
+        pointwise = request.o.objective == "pointwise_certainty"
+        teacher, by = certainty_teacher(net, tokenizer, pointwise), f"{by}, {request.o.objective}"
     return _from_graphs(request, teacher, by, tuple(tokenizer.grid)), fields
 
 

@@ -50,11 +50,11 @@ def comae_teacher(
 def certainty_teacher(
     comae: CoMAE,  # trained with subset_share above 0
     tokenizer: Tokenizer,  # its own
-    realised: bool = False,  # pointwise: do the targets' own values count?
+    pointwise: bool = False,  # pointwise: do the targets' own values count?
 ) -> Callable:  # images uint8 (B, C, H, W) → A (B, N, N), self-information (B, N), nats
     "What each source, seen alone, takes from a target's uncertainty, by CoMAE's decoder."
     device = next(comae.parameters()).device
-    return lambda images: certainty_graph(comae, tokenizer.encode(images.to(device)), realised)
+    return lambda images: certainty_graph(comae, tokenizer.encode(images.to(device)), pointwise)
 
 
 def pointwise_teacher(
@@ -312,7 +312,7 @@ def _graph_loss(
 @checked
 def score_objective(
     images: ImageSet,  # training images
-    scores: Tensor,  # (images, N), larger is realised earlier
+    scores: Tensor,  # (images, N), larger is pointwise earlier
     grid: tuple[int, int],  # rows, columns
 ) -> Objective:
     "To order patches as a teacher's scores do."
