@@ -327,8 +327,8 @@ def long_training(
     return (
         " A training of minutes shows what CoMAE is, and not what it can do: another seed gives another "
         "order. The shipped CoMAE was trained for 12,000 steps. Its PageRank "
-        f"{describe_gap(rows['pagerank_long'])}; with another seed, that too is another order, of equal "
-        "loss. The certainty of its decoder, which trainings agree about, "
+        f"{describe_gap(rows['pagerank_long'])}; with another seed, that too is another order, of nearly "
+        "equal error. The certainty of its decoder, which trainings agree about, "
         f"{describe_gap(rows['certainty_long'])}."
     )
 
