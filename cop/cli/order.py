@@ -85,7 +85,7 @@ def _check_channels(images: ImageSet, network: Any, folder: str | None, grey: bo
     have = images[0]["image"].shape[0]
     want = getattr(network, "channels", have)
     if have != want:
-        cure = "leave --grey out" if grey else "use another model"
+        cure = "leave --grey out" if grey else "add --grey" if want == 1 else "use another model"
         raise ValueError(f"the images have {have} channels, the model in {folder} takes {want}: {cure}")
 
 
@@ -221,8 +221,8 @@ def _read_images(o: Order, name: str, option: str | None, network: Any, options:
     if isinstance(network, tuple):
         check_size(images, network[1], options[option])
     _check_channels(images, network, options.get(option), o.images.grey)
-    if o.chunk and option != "comae":
-        raise ValueError(f"the order {name} runs no CoMAE: leave --chunk out")
+    if o.chunk and (option != "comae" or "graph" not in ORDERS[name].needs):
+        raise ValueError(f"the order {name} does not run CoMAE's encoder: leave --chunk out")
     if option == "comae":  # how many sequences run at once changes no order
         network[0].dependencies = partial(network[0].dependencies, chunk=o.chunk)
     return images

@@ -40,7 +40,7 @@ class Order:
     list: bool = False  # print the names of all orders and what they need, and stop
     # pixels, of orders that need no network (default: the ranker's; else 4 below 64 pixels, 16 from there)
     patch_size: OptionalInt = None
-    # a set of images, or a folder, on whose training part greedy and supervised are chosen
+    # a set of images, or a folder, on whose training part greedy, supervised and mean_certainty are chosen
     train_source: OptionalText = None
     out: str = "runs/orders"  # folder of the orders and of contact_sheet.png
     limit: OptionalInt = None  # order only so many images, the first
@@ -139,8 +139,7 @@ class TrainComae:
     targets: int = 8  # hidden patches of an image in a step, 2 … N
     sigma: float = 0.3  # width of the noise gate, > 0
     contrastive_weight: float = 0.01  # of the contrastive term
-    # of the targets that the decoder learns from random subsets, in [0, 1); 0.5 is good for --order certainty
-    subset_share: float = 0.0
+    subset_share: float = 0.0  # of its targets that the decoder learns from subsets, < 1; for certainty 0.5
     training: TrainingOptions = training_group("comae")
     resume: bool = True  # with --no_resume, refuse to go on with a training that out holds
 

@@ -50,6 +50,8 @@ def _pair_chunk(comae: CoMAE) -> int:  # (image, target, source) triples
 def _falls(
     comae: CoMAE, tokens: Tensor, pointwise: bool, chunk: int | None, progress: bool
 ) -> Iterator[tuple[Tensor, Tensor]]:  # of some images: falls (b, N, N) and uncertainty alone (b, N), nats
+    if not isinstance(comae, CoMAE):
+        raise TypeError(f"comae is of type {type(comae).__name__}: pass the CoMAE itself")
     n = comae.n_tokens
     tokens = check_tokens(tokens, n, comae.dim).to(comae.others.device, comae.decoder.first.dtype)
     every = torch.arange(n, device=tokens.device)

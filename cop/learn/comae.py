@@ -237,7 +237,8 @@ def check_learnt_subsets(self: CoMAE) -> None:
     "Raise a ValueError unless the decoder has learnt from random subsets."
     if not self.subset_targets:
         raise ValueError(
-            "this CoMAE has not learnt from subsets of the tokens: train one with subset_share=0.5"
+            "this CoMAE has not learnt from subsets of the tokens: train one with subset_share=0.5 "
+            "(cop train comae --subset_share .5)"
         )
 
 
@@ -360,15 +361,16 @@ def train_comae(
     training, out = training or TRAININGS["comae"], Path(out)
     _check_training(fields, training)
     torch.manual_seed(training.seed)
+    model = CoMAE(tokenizer.grid, tokenizer.dim, **fields)
+    made_of = {name: str(value) for name, value in model._hub_mixin_config.items()}
     options = dict(
         augment=random_flip if flip else None,
         turns=("encoder", "decoder") if alternate else None,
         progress=progress,
         resume=resume,
         held_out=held_out,
-        key={"tokenizer": fingerprint(*tokenizer.state_dict().values())},
+        key={**made_of, "tokenizer": fingerprint(*tokenizer.state_dict().values())},
     )
-    model = CoMAE(tokenizer.grid, tokenizer.dim, **fields)
     model = train(model, comae_loss(tokenizer), images, training, out, **options)
     if PartialState().is_main_process:
         tokenizer.cpu().save_pretrained(out / "tokenizer")

@@ -72,7 +72,7 @@ def teacher_graphs(
     folder: str | Path,  # for the graphs
     key: str,  # what identifies the teacher, such as a `fingerprint` of its weights
     batch: int = 64,  # images at once
-    shard_size: int = 1024,  # images a file: what an interruption can lose
+    shard_size: int = 128,  # images a file: what an interruption can lose
     progress: bool = True,  # show a bar
 ) -> tuple[Tensor, Tensor]:  # A (images, N, N) float16, self-information (images, N) float32
     """Graphs of all images, computed or read.
@@ -253,12 +253,14 @@ def graph_objective(
 ) -> Objective:
     "To reproduce a teacher's graphs. Raises ValueError if there are not as many graphs as images."
     A, self_information = graphs
+    if len(A) < 2:
+        raise ValueError("a ranker learns what differs between images: give at least 2, not 1")
     order = _teacher_order(A, self_information, ranking)
     some = A[torch.linspace(0, len(A) - 1, min(len(A), 1000)).long()].float()
     mean = self_information.mean(0)
     return Objective(
         images=DistillationImages(images, A=A, self_information=self_information, order=order),
-        loss=_graph_loss(grid, some.var(0), self_information.var(0), edge_weight, order_weight),
+        loss=_graph_loss(grid, some, self_information, edge_weight, order_weight),
         key={
             "objective": f"graphs, {edge_weight:g}, {order_weight:g}",
             "graphs": fingerprint(some, self_information),
@@ -288,13 +290,15 @@ def _teacher_order(A: Tensor, self_information: Tensor, ranking: str | Callable)
 
 def _graph_loss(
     grid: tuple[int, int],
-    edge_variance: Tensor,  # (N, N), between images
-    information_variance: Tensor,  # (N,), between images
+    edges: Tensor,  # (images, N, N) of the teacher
+    information: Tensor,  # (images, N), self-information of the teacher
     edge_weight: float,
     order_weight: float,
 ) -> Callable:
-    edge_scale = edge_variance.mean().clamp(min=1e-8)
-    information_scale = information_variance.mean().clamp(min=1e-2)  # CoMAE's is 1 everywhere
+    edge_scale = edges.var(0).mean().clamp(min=1e-8)
+    # where it hardly differs between images: a tenth of its size counts 1 (CoMAE's is 1 everywhere)
+    least = 1e-2 * information.square().mean()
+    information_scale = information.var(0).mean().clamp(min=least.clamp(min=1e-8))
 
     def loss(model: nn.Module, batch: dict) -> tuple[Tensor, dict]:
         r = model(batch["image"])
@@ -312,7 +316,7 @@ def _graph_loss(
 @checked
 def score_objective(
     images: ImageSet,  # training images
-    scores: Tensor,  # (images, N), larger is pointwise earlier
+    scores: Tensor,  # (images, N), larger is realised earlier
     grid: tuple[int, int],  # rows, columns
 ) -> Objective:
     "To order patches as a teacher's scores do."

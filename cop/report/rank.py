@@ -201,7 +201,7 @@ def rank(
     device = device_or_gpu(device)
     net = _ranker_of(ranker, order, device)
     size = image_size or _size_for(net, given)
-    pictures = load_pictures(images, size, fit, skip_errors=skip_errors)
+    pictures = load_pictures(images, size, fit, _mode_for(given), skip_errors)
     pictures.marks()  # before the first file is read
     grid = _grid_for(pictures, net, patch_size)
     source = _source_for(order, grid, net, seed, given).matched_to(pictures)
@@ -245,6 +245,12 @@ def _size_for(net: Ranker | None, given: dict) -> int:
     return 256
 
 
+def _mode_for(given: dict) -> str:
+    "Grey, if what is given reads images of one channel."
+    makers = [part for value in given.values() for part in (value if isinstance(value, tuple) else [value])]
+    return "L" if any(getattr(maker, "channels", 3) == 1 for maker in makers) else "RGB"
+
+
 def _grid_for(pictures: ImageSet, net: Ranker | None, patch_size: int | None) -> tuple[int, int]:
     if net is not None and patch_size not in (None, net.patch_size):
         raise ValueError(
@@ -258,4 +264,9 @@ def _grid_for(pictures: ImageSet, net: Ranker | None, patch_size: int | None) ->
 
 def _source_for(order: Any, grid: tuple[int, int], net: Ranker | None, seed: int, given: dict) -> OrderSource:
     order = "ranker_coverage" if order is None else order
+    if isinstance(order, str) and order in ORDERS and ORDERS[order].fitted:
+        raise ValueError(
+            f"the order {order} is chosen on training images: make it with source = "
+            f"cop.order_source({order!r}, grid, images=training_set, …), and pass order=source"
+        )
     return order_source(order, grid, seed=seed, **{"ranker": net} if _needs_ranker(order) else {}, **given)
