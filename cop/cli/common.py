@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # imported where they are used: `cop order` needs none of the
 # %% auto #0
 __all__ = ['HOLDS', 'check_source', 'source_images', 'check_out', 'held_out_part', 'training_images', 'processes',
            'training_sets', 'weights_digest', 'load_run', 'check_size', 'load_ranker', 'load_vit', 'load_generator',
-           'load_given', 'check_unused', 'needed_option', 'command_source']
+           'load_given', 'check_unused', 'needed_option', 'check_given', 'command_source']
 
 # %% ../../nbs/6_appendix/77_cli_common.ipynb #63ab0003
 def check_source(
@@ -333,6 +333,16 @@ def needed_option(
     "The option that gives what an order needs. Raises ValueError: no such order, a missing or unused option."
     if order not in ORDERS and order != "all" and not Path(order).exists():
         order_entry(order)  # says that there is none
+    check_given(order, options)
+    check_unused(order, options)
+    return ORDERS[order].model if order in ORDERS else None
+
+
+def check_given(
+    order: str,  # a registered name, a file or a folder
+    options: dict[str, Any],  # option → folder, or what was loaded already
+) -> None:
+    "Raise a ValueError if the option that an order needs is missing."
     option = ORDERS[order].model if order in ORDERS else None
     if option and option not in options:
         raise ValueError(
@@ -341,8 +351,6 @@ def needed_option(
     if option and not options[option]:
         holds = HOLDS.get(option, "such a model")
         raise ValueError(f"the order {order} needs --{option}, the folder of {holds}")
-    check_unused(order, options)
-    return option
 
 # %% ../../nbs/6_appendix/77_cli_common.ipynb #d05f6612
 def command_source(

@@ -7,8 +7,9 @@ __all__ = ['verb_evaluate_orders']
 
 # %% ../../nbs/6_appendix/83_cli_evaluate.ipynb #1b86d0c4
 import cop.report.evaluate
-from .common import check_out, check_source, load_given
+from .common import check_given, check_out, check_source, load_given
 from .verbs import EvaluateOrders
+from ..core.registry import ORDERS
 
 # %% ../../nbs/6_appendix/83_cli_evaluate.ipynb #4a05e9b7
 def verb_evaluate_orders(o: EvaluateOrders) -> None:
@@ -18,6 +19,9 @@ def verb_evaluate_orders(o: EvaluateOrders) -> None:
     models = {name: folder for name, folder in vars(o.models).items() if folder}
     given = {name: load_given(name, folder)[0] for name, folder in models.items()}
     names = [name.strip() for name in o.order.split(",") if name.strip()]
+    for name in names:
+        if name in ORDERS and ORDERS[name].model != "ranker":  # there is a shipped one
+            check_given(name, vars(o.models))
     how = {"image_size": o.images.image_size, "fit": o.images.fit, "skip_errors": o.images.skip_errors}
     how |= {
         "mode": "L" if o.images.grey else "RGB",
