@@ -358,6 +358,12 @@ def check_identified():
         of_both = (rows[n]["Gaussian"]["gap_closed"] for n in (random_ties, f"certainty, {name}"))
         assert all(abs(a - b) < 0.07 for a, b in zip(*of_both))
     assert ahead["pointwise, image"] == [False, True]
+    papers = known["orders"]["paper"]["12000"]["encoder pagerank, image"]
+    gaps = [minus(f"{gap:+.2f}") for gap in papers["Gaussian"]["gap_closed"]]
+    of_papers = sum(papers["between_seeds"]) / len(papers["between_seeds"])
+    said.append(
+        "{} and {}, and two trainings agree by ".format(", ".join(gaps[:-1]), gaps[-1]) + f"{of_papers:.2f}"
+    )
     other = rows["pointwise, image"]["between_seeds_and_images"]
     said.append(
         f"by {tau['pointwise, image']:.2f} about one image, and by {sum(other) / len(other):.2f} about two"
