@@ -438,6 +438,7 @@ def _learn(e, k):
         ranking = k.ranker(k.images)
     e.add(k.comae.dependencies, k.tokens, 8)
     e.add(certainty.certainty_graph, k.subset_comae, k.tokens, True, 8)
+    e.add(certainty.mean_certainty_graph, k.subset_comae, k.tokens, True, 8)
     graph = certainty.certainty_graph(k.subset_comae, k.tokens)
     e.add(certainty.read_certainty, *graph, k.order[0])
     e.add(certainty.certainty_order, k.subset_comae, k.tokens)
