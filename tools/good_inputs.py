@@ -21,7 +21,7 @@ from cop.images import dataset, tokenizers
 from cop.images.kl16 import KL16
 from cop.learn import certainty, comae, distillation, objectives, policy
 from cop.learn import ranker as ranker_module
-from cop.orders import agreement, graph, lookup, prior, rankings, source, training_free
+from cop.orders import agreement, graph, lookup, prior, rankings, registry, source, training_free
 from cop.report import curves, verdicts
 
 PATCH = 4  # pixels
@@ -346,6 +346,7 @@ def _orders(e, k):
         training_free.halton_order,
     ):
         e.add(make, grid)
+    e.add(registry.register_order, "mine", ("tokens",), "fixed", most=100)
     e.add(training_free.random_order, k.index, k.n, 3)
     e.add(training_free.random_order, k.b, k.n, 3)
     e.add(training_free.reverse_order, order)
@@ -664,6 +665,7 @@ LEFT_OUT = {
     r"entropy\.mixture_pairs\..*": _INNER,
     r"entropy\.estimator\.Estimator\.(conditional_.*|sample)|images\.tokenizers\.Tokenizer\..*code": _HOOK,
     r"orders\.source\..*\.orders_for|orders\.source\.OrderSource\.for_labels": _HOOK,
+    r"orders\.registry\.OrderEntry\.__init__": "what `register_order` keeps, after it was checked there",
     r"generate\.features\.Extractor\.__init__|learn\.distillation\.Objective\.__init__": _HOOK,
     r".*\.train(_[a-z]+)?|.*\.reconstruction_objective|.*\.cmar_variant|.*\.teacher_graphs": _TRAINS,
     r"entropy\.masked\.MaskedMixer\.fit|learn\.policy\.AcquisitionPolicy\.fit": _TRAINS,

@@ -75,7 +75,7 @@ def _of_each(comae: CoMAE, x: Tensor, target: Tensor, source: Tensor, pointwise:
 def certainty_graph(
     comae: CoMAE,  # trained with subset_share above 0
     tokens: Tensor,  # (B, N, D)
-    pointwise: bool = False,  # pointwise: the targets' own values count, and not what is expected of them
+    pointwise: bool = False,  # the targets' own values count, and not what is expected of them
     chunk: int | None = None,  # (image, target, source) triples at once; None: by the device's memory
     progress: bool = False,  # show a bar
 ) -> tuple[Tensor, Tensor]:  # A (B, N, N) and self-information (B, N), nats ≥ 0; A's diagonal is 0
@@ -90,7 +90,7 @@ def certainty_graph(
 def mean_certainty_graph(
     comae: CoMAE,  # trained with subset_share above 0
     tokens: Tensor,  # (B, N, D) of several images
-    pointwise: bool = True,  # pointwise: the targets' own values count, and not what is expected of them
+    pointwise: bool = True,  # the targets' own values count, and not what is expected of them
     chunk: int | None = None,  # (image, target, source) triples at once; None: by the device's memory
     progress: bool = False,  # show a bar
 ) -> tuple[Tensor, Tensor]:  # A (1, N, N) and self-information (1, N), nats ≥ 0; A's diagonal is 0
@@ -137,9 +137,7 @@ def pointwise_certainty_order(
 _MEAN_IMAGES = 100  # of the training set, evenly spaced
 
 
-@register_order(
-    "mean_certainty", needs=["model", "tokens"], kind="fixed", model="comae", label="mean certainty"
-)
+@register_order("mean_certainty", needs=["model", "tokens"], kind="fixed", model="comae", most=_MEAN_IMAGES)
 @checked(empty=False)
 def mean_certainty_order(
     comae: CoMAE,  # trained with subset_share above 0

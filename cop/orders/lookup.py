@@ -314,7 +314,7 @@ def _made(entry: OrderEntry, inputs: _Inputs) -> Tensor:  # (N,)
         images.check_labels(getattr(vit, "classes", None))
     made = {"grid": inputs.grid, "images": images, "model": inputs.model}
     if "tokens" in entry.needs:
-        some = evenly_spaced(len(images), 10_000)
+        some = evenly_spaced(len(images), entry.most)
         parts = [inputs.tokenizer.encode(images.images(i)[0]) for i in some.split(1000)]
         made["tokens"] = torch.cat(parts)
     return entry.make(*[made[need] for need in entry.needs])

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from ..core.checks import check_counts
 from ..core.registry import ORDERS
 
 # %% ../../nbs/2_paper/13_registry.ipynb #cc02f24a
@@ -40,6 +41,7 @@ class OrderEntry:
     label: str  # what plots and tables call it
     model: str | None  # the option that gives the graph or the model, such as "comae" or "ranker"
     live: bool  # cheap enough to be computed anew for every mirrored or cropped image of a training?
+    most: int = 10_000  # training images whose tokens a fixed order reads, evenly spaced
 
     @property
     def summary(self) -> str:  # first line of the function's documentation
@@ -61,6 +63,7 @@ def register_order(
     label: str | None = None,  # for plots and tables; None: the name, with spaces
     model: str | None = None,  # option that gives the model, such as "ranker"; graphs come from "comae"
     live: bool = False,  # compute it anew for augmented images instead of storing it?
+    most: int = 10_000,  # training images whose tokens a fixed order reads, evenly spaced
 ) -> Callable:  # a decorator, which gives the function back
     """Register a function that makes orders.
 
@@ -78,11 +81,12 @@ def register_order(
     kind = kind or ("fixed" if set(needs) <= {"grid"} else "image")
     if kind not in get_args(Kind):
         raise ValueError(f"kind is {kind!r}; choose {', '.join(get_args(Kind))}")
+    check_counts(most=most)
     if model is None and {"graph", "model"} & set(needs):
         model = "comae" if "graph" in needs else "model"
 
     def register(make: Callable) -> Callable:
-        entry = OrderEntry(name, make, needs, kind, label or name.replace("_", " "), model, live)
+        entry = OrderEntry(name, make, needs, kind, label or name.replace("_", " "), model, live, most)
         ORDERS.add(name, entry, make)
         return make
 
