@@ -17,6 +17,7 @@ import shlex
 import sys
 from importlib import import_module
 from pathlib import Path
+from statistics import mean
 
 from cop.cli.main import _find_verb, _parse
 from cop.core.statistics import mean_interval
@@ -69,6 +70,12 @@ def quoted(value, digits=1):
     ).lstrip("+")
 
 
+def listed(gaps):
+    "The gaps of some trainings, as sentences have them: a, b and c."
+    *first, last = (minus(f"{gap:+.2f}") for gap in gaps)
+    return f"{', '.join(first)} and {last}"
+
+
 def require(part, texts, where):
     "Names of the texts that a part lacks."
     return [f"{where}: {text!r} is not there" for text in texts if text not in part]
@@ -107,17 +114,16 @@ def identified_rows():
 
 def tau_text(row):
     "Agreement of trainings about an image; in brackets about two images."
-    mean = lambda taus: f"{sum(taus) / len(taus):+.2f}"
     if not row["between_seeds"]:
         return "–"
     other = row.get("between_seeds_and_images")
-    return mean(row["between_seeds"]) + (f" ({mean(other)})" if other else "")
+    return f"{mean(row['between_seeds']):+.2f}" + (f" ({mean(other):+.2f})" if other else "")
 
 
 def seeds_text(values):
     "A mean over trainings with Student's interval, where there are at least three."
     if len(values) < 3:
-        return f"{sum(values) / len(values):+.2f}"
+        return f"{mean(values):+.2f}"
     return interval_text(*mean_interval(values))
 
 
@@ -292,7 +298,7 @@ def check_evaluation():
     said = [minus(gap_text(photos["pagerank of the estimator's mutual information*"]))]
     said += [gap_text(small[name]) for name in ("certainty", "mean_certainty")]
     said.append(f"{small[EXACT_COVERAGE]['gap_closed']:+.2f}: that is as far as pairs go")
-    said.append("{}, {} and {}".format(*(minus(f"{x:+.2f}") for x in small["pagerank"]["per_seed"])))
+    said.append(listed(small["pagerank"]["per_seed"]))
     ablation = result("comae_ablation.small")
     apart = [
         d
@@ -340,11 +346,9 @@ def check_identified():
     said.append(f"{halton['mixture']:+.2f} under the mixture")
     steps = known["orders"]["subsets"]
     early, late = (steps[k]["encoder pagerank, image"]["between_seeds"] for k in ("2000", "12000"))
-    said.append(
-        f"{sum(early) / len(early):.2f} after 2,000 steps and {sum(late) / len(late):.2f} after 12,000"
-    )
+    said.append(f"{mean(early):.2f} after 2,000 steps and {mean(late):.2f} after 12,000")
     rows = steps["12000"]
-    tau = {name: sum(row["between_seeds"]) / len(row["between_seeds"]) for name, row in rows.items()}
+    tau = {name: mean(row["between_seeds"]) for name, row in rows.items()}
     ahead = {name: [rows[name][e]["ahead_of_halton"]["of_all"]["low"] > 0 for e in halton] for name in rows}
     for name in ("certainty, image", "certainty, mean", "pointwise, mean"):
         assert all(ahead[name]), name
@@ -359,18 +363,13 @@ def check_identified():
         assert all(abs(a - b) < 0.07 for a, b in zip(*of_both))
     assert ahead["pointwise, image"] == [False, True]
     papers = known["orders"]["paper"]["12000"]["encoder pagerank, image"]
-    gaps = [minus(f"{gap:+.2f}") for gap in papers["Gaussian"]["gap_closed"]]
-    of_papers = sum(papers["between_seeds"]) / len(papers["between_seeds"])
-    said.append(
-        "{} and {}, and two trainings agree by ".format(", ".join(gaps[:-1]), gaps[-1]) + f"{of_papers:.2f}"
-    )
-    other = rows["pointwise, image"]["between_seeds_and_images"]
-    said.append(
-        f"by {tau['pointwise, image']:.2f} about one image, and by {sum(other) / len(other):.2f} about two"
-    )
-    for name in (n for n in rows if n.startswith("encoder") and n.endswith("image")):
-        other = rows[name]["between_seeds_and_images"]
-        assert abs(tau[name] - sum(other) / len(other)) < 0.03, name
+    gaps, agree = listed(papers["Gaussian"]["gap_closed"]), mean(papers["between_seeds"])
+    said.append(f"{gaps}, and two trainings agree by {agree:.2f}")
+    images = [n for n in rows if n.endswith("image")]
+    of_two = {name: mean(rows[name]["between_seeds_and_images"]) for name in images}
+    name = "pointwise, image"
+    said.append(f"by {tau[name]:.2f} about one image, and by {of_two[name]:.2f} about two")
+    assert all(abs(tau[n] - of_two[n]) < 0.03 for n in images if n.startswith("encoder"))
     assert not any(any(ahead[f"{n}, image"]) or tau[f"{n}, image"] > 0.4 for n in ("gradient", "noise"))
     return require(part, said, "Is the order identified?")
 
@@ -541,8 +540,7 @@ def check_front():
     said += [gap_text(of_set["orders"]["pagerank"]) for of_set in (small, photos)]
     said.append(gap_text(photos["orders"]["halton"]))
     said += [gap_text(small["orders"][n]) for n in ("certainty", "mean_certainty")]
-    each = small["orders"]["pagerank"]["per_seed"]
-    said.append("{}, {} and {}".format(*(minus(f"{gap:+.2f}") for gap in each)))
+    said.append(listed(small["orders"]["pagerank"]["per_seed"]))
     said.append(f"(CoMAE on photographs: {photos['parameters']['training']['steps']:,} steps)")
     said.append("by `certainty` {between_seeds:.2f} and {between_images:.2f}".format(**decoder))
     said.append(of(result("ranker.small")["by_rate"]["ranker, label"]["0.9"], 1))

@@ -16,12 +16,12 @@ def verb_evaluate_orders(o: EvaluateOrders) -> None:
     "Evaluate orders of one's own images; print a table, and write it with a picture."
     check_source(o.images.source)
     check_out(o.out, o.images.source)
-    models = {name: folder for name, folder in vars(o.models).items() if folder}
-    given = {name: load_given(name, folder)[0] for name, folder in models.items()}
     names = [name.strip() for name in o.order.split(",") if name.strip()]
     for name in names:
         if name in ORDERS and ORDERS[name].model != "ranker":  # there is a shipped one
             check_given(name, vars(o.models))
+    models = {name: folder for name, folder in vars(o.models).items() if folder}
+    given = {name: load_given(name, folder)[0] for name, folder in models.items()}
     how = {"image_size": o.images.image_size, "fit": o.images.fit, "skip_errors": o.images.skip_errors}
     how |= {
         "mode": "L" if o.images.grey else "RGB",

@@ -50,7 +50,7 @@ def comae_teacher(
 def certainty_teacher(
     comae: CoMAE,  # trained with subset_share above 0
     tokenizer: Tokenizer,  # its own
-    pointwise: bool = False,  # pointwise: do the targets' own values count?
+    pointwise: bool = False,  # do the targets' own values count?
 ) -> Callable:  # images uint8 (B, C, H, W) → A (B, N, N), self-information (B, N), nats
     "What each source, seen alone, takes from a target's uncertainty, by CoMAE's decoder."
     device = next(comae.parameters()).device
