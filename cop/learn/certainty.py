@@ -134,14 +134,14 @@ def pointwise_certainty_order(
     return coverage_order(*certainty_graph(comae, tokens, pointwise=True))
 
 # %% ../../nbs/5_beyond/44_certainty.ipynb #c0495627
-_MEAN_IMAGES = 100  # of the training set, evenly spaced
+_MEAN_IMAGES = 400  # of the training set, evenly spaced
 
 
 @register_order("mean_certainty", needs=["model", "tokens"], kind="fixed", model="comae", most=_MEAN_IMAGES)
 @checked(empty=False)
 def mean_certainty_order(
     comae: CoMAE,  # trained with subset_share above 0
-    tokens: Tensor,  # (B, N, D) of training images; at most 100, evenly spaced, are read
+    tokens: Tensor,  # (B, N, D) of training images; at most 400, evenly spaced, are read
 ) -> Tensor:  # (N,) int64, first patch first
     "One order for all images: greedy coverage of the mean certainty graph of training images."
     some = tokens[evenly_spaced(len(tokens), _MEAN_IMAGES)]
