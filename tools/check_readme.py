@@ -557,6 +557,8 @@ def check_front():
     said += [gap_text(small["orders"][n]) for n in ("certainty", "mean_certainty")]
     said.append(listed(small["orders"]["pagerank"]["per_seed"]))
     said.append(f"(CoMAE on photographs: {photos['parameters']['training']['steps']:,} steps)")
+    taus = [small["agreement"][name]["between_seeds"] for name in ("mean_certainty", "certainty", "pagerank")]
+    said.append("τ = {:.2f} and {:.2f} (`pagerank`: {:.2f})".format(*taus))
     said.append("by `certainty` {between_seeds:.2f} and {between_images:.2f}".format(**decoder))
     said.append(of(result("ranker.small")["by_rate"]["ranker, label"]["0.9"], 1))
     said.append(of(result("ranker.photos")["gained"]["label"]["mean order"]["78 %"], 1))
