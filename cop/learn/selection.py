@@ -166,7 +166,8 @@ def mask_entropy(
     "Entropy of selections (H_mask of Sec. 4.2), as written or of the normalised weights."
     if normalised:
         weights = weights / weights.sum(-1, keepdim=True).clamp(min=1e-12)
-    return torch.special.entr(weights).sum(-1)
+    # at exactly 0, where a saturated weight lies, the slope is infinite; the value hardly changes
+    return torch.special.entr(weights.clamp(min=torch.finfo(weights.dtype).tiny)).sum(-1)
 
 
 def contrastive_loss(
