@@ -383,9 +383,8 @@ def check_identified():
         row = rows[f"{name}, image"]["mixture"]
         said.append(f"{mean(row['gap_closed']):+.2f} by its own image and {mean(row['another_image']):+.2f}")
     common = known["in_common"]["subsets"]
-    for kind in ("encoder", "certainty"):
-        one, two = mean(common[kind]), mean(common[f"{kind}, other images"])
-        said.append(f"{one:.2f} about the same images and {two:.2f} about others")
+    particular = [mean(common[f"{kind}, centred"]) for kind in ("encoder", "certainty")]
+    said.append("correlate by {:.2f}, their certainty graphs by {:.2f}".format(*particular))
     return require(part, said, "Is the order identified?")
 
 
