@@ -143,6 +143,6 @@ def mean_certainty_order(
     comae: CoMAE,  # trained with subset_share above 0
     tokens: Tensor,  # (B, N, D) of training images; at most 400, evenly spaced, are read
 ) -> Tensor:  # (N,) int64, first patch first
-    "One order for all images: greedy coverage of the mean certainty graph of training images."
+    "One order for all images: greedy coverage of the mean pointwise graph; ties by Halton's sequence."
     some = tokens[evenly_spaced(len(tokens), _MEAN_IMAGES)]
-    return coverage_order(*mean_certainty_graph(comae, some))[0].cpu()
+    return read_certainty(*mean_certainty_graph(comae, some), halton_order(comae.grid))[0].cpu()
