@@ -28,6 +28,7 @@ LINES = 130  # of README.md
 PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in sorted((ROOT / "docs").glob("*.md")))]
 FAMILIES = "mixture", "neural", "categorical"  # of estimators
 EXACT_COVERAGE = "coverage of the estimator's mutual information, with self-information*"
+OF_OBJECTIVES = "encoder pagerank, image", "encoder coverage, image", "certainty, image"  # readings
 OLD = re.compile(r"\bcop_(order|demo|sample|evaluate|eval_vit|train_\w+)\b")  # commands before there was one
 
 
@@ -101,11 +102,13 @@ def worth_rows():
     ]
 
 
-def identified_rows():
-    "Every reading of every objective after the last step, with the agreement of trainings."
-    orders, lines = result("identified.small")["orders"], []
+def identified_rows(tier, keep=None):
+    "Readings (None: all) of every objective after the last step, with the agreement of trainings."
+    orders, lines = result(f"identified.{tier}")["orders"], []
     for objective, steps in orders.items():
         for reading, row in steps[max(steps, key=int)].items():
+            if keep and reading not in keep:
+                continue
             cells = [str(row["images"]), tau_text(row)]
             cells += [seeds_text(row[e]["gap_closed"]) for e in ("Gaussian", "mixture")]
             other = row["mixture"].get("another_image")
@@ -201,7 +204,9 @@ def classified_rows():
 TABLES = {  # caption in docs/results.md: its lines
     "Evaluation of orders": worth_rows,
     "Agreement of orders": agreement_rows,
-    "Is the order identified?": identified_rows,
+    "Is the order identified?": lambda: identified_rows("small"),
+    "The same of photographs": lambda: identified_rows("photos"),
+    "Other objectives": lambda: identified_rows("objectives", OF_OBJECTIVES),
     "Fine-tuning along an order": cmar_rows,
     "Classification from few patches": lambda: cvit_rows("small"),
     "Classification of photographs": lambda: cvit_rows("photos"),
@@ -301,17 +306,6 @@ def check_evaluation():
     said += [gap_text(small[name]) for name in ("certainty", "mean_certainty")]
     said.append(f"{small[EXACT_COVERAGE]['gap_closed']:+.2f}: that is as far as pairs go")
     said.append(listed(small["pagerank"]["per_seed"]))
-    ablation = result("comae_ablation.small")
-    apart = [
-        d
-        for variant in ablation["differences"].values()
-        for k, d in variant.items()
-        if k.startswith("gap closed")
-    ]
-    assert len(apart) == 32, "the ablation has 32 differences"
-    apart = [d for d in apart if d["low"] > 0 or d["high"] < 0]
-    assert len(apart) == 1, "of the ablation's intervals, one leaves 0 out"
-    said.append(minus(f"{apart[0]['mean']:.2f}, {apart[0]['low']:.2f} … {apart[0]['high']:.2f}"))
     halton = small["halton"]["gap_closed"]
     for name, row in small.items():
         if not row["per_seed"]:
@@ -331,8 +325,8 @@ def check_evaluation():
         said.append(f"{text} `{name}`")
     said.append(f"about `mean_certainty` by {agree['mean_certainty']['between_seeds']:.2f}")
     alone = photos["halton"]["gap_closed"]
-    assert mean_interval(photos["certainty of the mean graph"]["per_seed"]).low > alone
-    assert mean_interval(photos["mean_certainty"]["per_seed"]).low < alone
+    for name in ("certainty of the mean graph", "mean_certainty"):
+        assert mean_interval(photos[name]["per_seed"]).low > alone, name
     assert mean_interval(photos["certainty"]["per_seed"]).high < alone
     turned = [
         [a - b for a, b in zip(*(orders[n]["per_seed"] for n in ("pagerank_transposed", "pagerank")))]
@@ -364,9 +358,10 @@ def check_identified():
     for name in ("certainty, image", "certainty, mean", "mean_certainty"):
         assert all(ahead[name]), name
     of_ties = ("certainty, image", "certainty, ties at random, image", "certainty, no ties, image")
-    agree = [tau[n] for n in ("mean_certainty", *of_ties)]
-    said.append("by τ = {:.2f}, with no".format(agree[0]))
-    said.append("by {:.2f} (ties at random: {:.2f}, no ties: {:.2f})".format(*agree[1:]))
+    for_all = (f"mean_certainty{ties}" for ties in ("", ", ties at random", ", no ties"))
+    for names in (for_all, of_ties):
+        agree = [tau[n] for n in names]
+        said.append("{:.2f} (ties at random: {:.2f}, no ties: {:.2f})".format(*agree))
     assert not any(any(ahead[n]) or tau[n] > 0.2 for n in rows if n.startswith("encoder"))
     for name in ("image", "mean"):
         random_ties = f"certainty, ties at random, {name}"
@@ -394,12 +389,72 @@ def check_identified():
     common = known["in_common"]["subsets"]
     particular = [mean(common[f"{kind}, centred"]) for kind in ("encoder", "certainty")]
     said.append("correlate by {:.2f}, their certainty graphs by {:.2f}".format(*particular))
-    return require(part, said, "Is the order identified?")
+    found = require(part.split("**Photographs**")[0], said, "Is the order identified?")
+    photos, objectives = part.split("**Photographs**")[1].split("**Other objectives**")
+    return found + check_identified_photos(photos) + check_objectives(objectives)
+
+
+def check_identified_photos(part):
+    "The same of photographs."
+    known = result("identified.photos")
+    rows, halton = known["orders"]["subsets"]["12000"], known["controls"]["halton"]
+    tau = {name: mean(row["between_seeds"]) for name, row in rows.items()}
+    lead = {name: [rows[name][e]["ahead_of_halton"]["of_all"] for e in halton] for name in rows}
+    ahead = {name: [of["low"] > 0 for of in leads] for name, leads in lead.items()}
+    said = [
+        f"{halton['Gaussian']:+.2f} of the gap under the exact Gaussian",
+        f"{halton['mixture']:+.2f} under",
+    ]
+    name = "encoder pagerank, image"
+    two = mean(rows[name]["between_seeds_and_images"])
+    said.append(f"agree by {tau[name]:.2f} about one image and by {two:.2f} about two")
+    common = known["in_common"]["subsets"]
+    particular = [mean(common[f"{kind}, centred"]) for kind in ("encoder", "certainty")]
+    said.append("correlate by {:.2f}, their certainty graphs by {:.2f}".format(*particular))
+    leads = ("{low:+.2f} … {high:+.2f}".format(**of) for of in lead["mean_certainty"])
+    said.append("{} under the Gaussian and {} under the mixture".format(*leads))
+    agree = [tau[f"mean_certainty{ties}"] for ties in ("", ", no ties", ", ties at random")]
+    said.append("by {:.2f} (no ties: {:.2f}, ahead too; ties at random: {:.2f}, not".format(*agree))
+    assert [all(ahead[f"mean_certainty{ties}"]) for ties in ("", ", no ties")] == [True, True]
+    assert ahead["mean_certainty, ties at random"] == [False, False]
+    of_images = {name: of for name, of in ahead.items() if rows[name]["images"] > 1}
+    assert not any(of[0] for of in of_images.values())
+    assert all(of[1] == name.startswith("pointwise") for name, of in of_images.items())
+    row = rows["certainty, image"]["mixture"]
+    own, other = (mean(row[k]) for k in ("gap_closed", "another_image"))
+    said.append(minus(f"closes {own:+.2f} by its own image and {other:+.2f} by another"))
+    return require(part, said, "photographs")
+
+
+def check_objectives(part):
+    "The same of other objectives."
+    known = result("identified.objectives")
+    assert {len(seeds) for seeds in known["seeds"].values()} == {3}
+    rows = {objective: steps["6000"] for objective, steps in known["orders"].items()}
+    by_pagerank = {objective: of["encoder pagerank, image"] for objective, of in rows.items()}
+    tau = {objective: mean(row["between_seeds"]) for objective, row in by_pagerank.items()}
+    by_objective = {
+        objective: [known["states"][f"{objective}, seed {seed}"]["6000"] for seed in seeds]
+        for objective, seeds in known["seeds"].items()
+    }
+    of = lambda objective, name: mean(state[name] for state in by_objective[objective])
+    error = {objective: of(objective, "held_out_error") for objective in rows}
+    two = mean(by_pagerank["tied"]["between_seeds_and_images"])
+    said = [f"agrees by {tau['tied']:.2f} by PageRank about one image and by {two:.2f} about two"]
+    said.append(f"{error['tied'] / error['paper']:.1f} times the error of *paper*")
+    said.append(f"({error['tied']:.2f} for {error['paper']:.2f})")
+    said.append(f"*gates* agrees by {tau['gates']:.2f}, with {error['gates'] / error['paper']:.1f} times")
+    said.append(f"agrees by {mean(rows['tied']['certainty, image']['between_seeds']):.2f}")
+    assert all(t < 0.1 for objective, t in tau.items() if objective not in ("tied", "gates")), tau
+    effective = [of(objective, "effective_patches") for objective in ("no_contrast", "paper")]
+    said.append("{:.0f} of 48 sources are effective, for {:.0f} with it".format(*effective))
+    said.append(f"{error['no_contrast']:.3f} for {error['paper']:.3f}")
+    return require(part, said, "objectives")
 
 
 def check_several(part):
     "The table of one order's several numbers."
-    ablation, ranker = result("comae_ablation.small"), result("ranker.small")["gap_closed"]
+    ranker = result("ranker.small")["gap_closed"]
     small, photos = (result(f"order_worth.{tier}")["orders"]["pagerank"] for tier in ("small", "photos"))
     teacher = [ranker["comae, the teacher"][f"area, {f}"]["value"] for f in ("neural", "categorical")]
 
@@ -407,10 +462,11 @@ def check_several(part):
         gaps = result(f"every_order.{tier}")["orders"]["area"]["pagerank, CoMAE"]["estimators"]
         return ", ".join(f"{gaps[f]['surprisal, hindsight']['gap_closed']:+.2f}" for f in FAMILIES)
 
-    default = mean_interval(ablation["variants"]["default"]["gap_closed"]["pagerank"])
+    objectives = result("identified.objectives")["orders"]["paper"]["6000"]
+    shallow = objectives["encoder pagerank, image"]["Gaussian"]["gap_closed"]
     several = [
         f"{gap_text(small)}, Student",
-        f"{interval_text(*default)}, Student",
+        f"{seeds_text(shallow)}, Student",
         surprisals("small"),
         ", ".join(f"{gap:+.2f}" for gap in teacher),
         f"{gap_text(photos)}, Student",
@@ -565,11 +621,27 @@ def check_front():
     said.append(listed(small["orders"]["pagerank"]["per_seed"]))
     said += [gap_text(photos["orders"][n]) for n in ("certainty", "mean_certainty")]
     said.append(listed(photos["orders"]["pagerank"]["per_seed"]))
-    taus = [small["agreement"][name]["between_seeds"] for name in ("mean_certainty", "certainty", "pagerank")]
-    said.append("τ = {:.2f} and {:.2f} (`pagerank`: {:.2f})".format(*taus))
+    tau = lambda of_set, name: of_set["agreement"][name]["between_seeds"]
+    said.append("by τ = {:.2f} and {:.2f}".format(*(tau(small, n) for n in ("mean_certainty", "certainty"))))
+    both = [[tau(of_set, name) for of_set in (small, photos)] for name in ("pagerank", "mean_certainty")]
+    said.append("τ = {:.2f} on Fashion-MNIST and {:.2f} on photographs".format(*both[0]))
+    said.append("by {:.2f} and {:.2f}. `mean_certainty`".format(*both[1]))
+    said.append(
+        "`mean_certainty` closes "
+        + " and ".join(gap_text(r["orders"]["mean_certainty"]) for r in (small, photos))
+    )
+    said.append(
+        "`halton` " + " and ".join(f"{r['orders']['halton']['gap_closed']:+.2f}" for r in (small, photos))
+    )
     said.append("by `certainty` it is {between_seeds:.2f} and {between_images:.2f}".format(**decoder))
     papers = result("identified.small")["orders"]["paper"]["12000"]["encoder pagerank, image"]
     said.append(seeds_text(papers["Gaussian"]["gap_closed"]) + " with the paper's objective")
+    both = [result(f"identified.{tier}") for tier in ("small", "photos")]
+    fixed = {name: [r["controls"][name]["mixture"] for r in both] for name in ("greedy", "halton")}
+    of_all = [r["orders"]["subsets"]["12000"]["mean_certainty"]["mixture"]["gap_closed"] for r in both]
+    said.append("{:+.2f} on Fashion-MNIST and {:+.2f} on photographs of 32 px".format(*fixed["greedy"]))
+    said.append("`mean_certainty` {:+.2f} and {:+.2f}".format(*map(mean, of_all)))
+    said.append("`halton` {:+.2f} and {:+.2f} (`identified".format(*fixed["halton"]))
     said.append(of(result("ranker.small")["by_rate"]["ranker, label"]["0.9"], 1))
     said.append(of(result("ranker.photos")["gained"]["label"]["mean order"]["78 %"], 1))
     found = require(text, said, "README.md")

@@ -249,8 +249,15 @@ def decode(
     targets: Tensor,  # (B, M) patch numbers
     sources: Tensor,  # (B, M, k) patch numbers, without the target
 ) -> tuple[Tensor, Tensor]:  # predictions (B, M, D) and logarithms of the expected errors (B, M, D)
-    "Targets predicted from some other tokens alone. Raises ValueError if the decoder has not learnt to."
+    "Targets predicted from some other tokens alone. Raises ValueError on bad input."
     self.check_learnt_subsets()
+    if tokens.shape[1:] != (self.n_tokens, self.dim):
+        raise ValueError(f"tokens are {tuple(tokens.shape)}, expected (batch, {self.n_tokens}, {self.dim})")
+    if targets.ndim != 2 or sources.shape[:-1] != targets.shape:
+        raise ValueError(
+            f"targets are {tuple(targets.shape)} and sources {tuple(sources.shape)}, expected (batch, M) and "
+            "(batch, M, k)"
+        )
     image = torch.arange(tokens.shape[0], device=tokens.device)[:, None, None]
     seen = tokens[image, sources].flatten(0, 1)
     decoded = self.decoder(seen, targets.flatten(), sources.flatten(0, 1)).view(*targets.shape, 2, self.dim)
