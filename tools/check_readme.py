@@ -341,6 +341,24 @@ def check_evaluation():
     return found + check_several(part.split("**One order, several")[1]) + check_identified()
 
 
+def of_subsets(known):
+    "Of the variant `subsets` after the last step, by reading: what was measured, τ, and leads on Halton."
+    rows = known["orders"]["subsets"]["12000"]
+    tau = {name: mean(row["between_seeds"]) for name, row in rows.items()}
+    lead = {
+        n: [row[e]["ahead_of_halton"]["of_all"] for e in known["controls"]["halton"]]
+        for n, row in rows.items()
+    }
+    return rows, tau, lead
+
+
+def particular_text(known):
+    "How graphs of two trainings correlate, less the mean graph of each."
+    common = known["in_common"]["subsets"]
+    particular = [mean(common[f"{kind}, centred"]) for kind in ("encoder", "certainty")]
+    return "correlate by {:.2f}, their certainty graphs by {:.2f}".format(*particular)
+
+
 def check_identified():
     "What docs/results.md says about the agreement of trainings."
     known = result("identified.small")
@@ -352,9 +370,8 @@ def check_identified():
     steps = known["orders"]["subsets"]
     early, late = (steps[k]["encoder pagerank, image"]["between_seeds"] for k in ("2000", "12000"))
     said.append(f"{mean(early):.2f} after 2,000 steps and {mean(late):.2f} after 12,000")
-    rows = steps["12000"]
-    tau = {name: mean(row["between_seeds"]) for name, row in rows.items()}
-    ahead = {name: [rows[name][e]["ahead_of_halton"]["of_all"]["low"] > 0 for e in halton] for name in rows}
+    rows, tau, lead = of_subsets(known)
+    ahead = {name: [of["low"] > 0 for of in leads] for name, leads in lead.items()}
     for name in ("certainty, image", "certainty, mean", "mean_certainty"):
         assert all(ahead[name]), name
     of_ties = ("certainty, image", "certainty, ties at random, image", "certainty, no ties, image")
@@ -386,9 +403,7 @@ def check_identified():
     for name in ("certainty", "pointwise"):
         row = rows[f"{name}, image"]["mixture"]
         said.append(f"{mean(row['gap_closed']):+.2f} by its own image and {mean(row['another_image']):+.2f}")
-    common = known["in_common"]["subsets"]
-    particular = [mean(common[f"{kind}, centred"]) for kind in ("encoder", "certainty")]
-    said.append("correlate by {:.2f}, their certainty graphs by {:.2f}".format(*particular))
+    said.append(particular_text(known))
     found = require(part.split("**Photographs**")[0], said, "Is the order identified?")
     photos, objectives = part.split("**Photographs**")[1].split("**Other objectives**")
     return found + check_identified_photos(photos) + check_objectives(objectives)
@@ -397,9 +412,8 @@ def check_identified():
 def check_identified_photos(part):
     "The same of photographs."
     known = result("identified.photos")
-    rows, halton = known["orders"]["subsets"]["12000"], known["controls"]["halton"]
-    tau = {name: mean(row["between_seeds"]) for name, row in rows.items()}
-    lead = {name: [rows[name][e]["ahead_of_halton"]["of_all"] for e in halton] for name in rows}
+    halton = known["controls"]["halton"]
+    rows, tau, lead = of_subsets(known)
     ahead = {name: [of["low"] > 0 for of in leads] for name, leads in lead.items()}
     said = [
         f"{halton['Gaussian']:+.2f} of the gap under the exact Gaussian",
@@ -408,9 +422,7 @@ def check_identified_photos(part):
     name = "encoder pagerank, image"
     two = mean(rows[name]["between_seeds_and_images"])
     said.append(f"agree by {tau[name]:.2f} about one image and by {two:.2f} about two")
-    common = known["in_common"]["subsets"]
-    particular = [mean(common[f"{kind}, centred"]) for kind in ("encoder", "certainty")]
-    said.append("correlate by {:.2f}, their certainty graphs by {:.2f}".format(*particular))
+    said.append(particular_text(known))
     leads = ("{low:+.2f} … {high:+.2f}".format(**of) for of in lead["mean_certainty"])
     said.append("{} under the Gaussian and {} under the mixture".format(*leads))
     agree = [tau[f"mean_certainty{ties}"] for ties in ("", ", no ties", ", ties at random")]
