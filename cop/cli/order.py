@@ -36,7 +36,7 @@ from ..images.tokenizers import fit_tokenizer, patch_grid
 from ..orders.lookup import order_source
 from ..orders.registry import describe_orders
 from ..orders.source import OrderSource
-from ..orders.store import OrderStore, read_manifest
+from ..orders.store import OrderStore, is_store
 from ..report.plots import contact_sheet
 from ..report.rank import RankedImages, short_name
 from ..report.results import save_figure
@@ -125,10 +125,9 @@ def _may_look_at(order: str, images: ImageSet, train_source: str | None, how: di
     return every.spread(1000) if ORDERS[order].model == "random_vit" else every
 
 # %% ../../nbs/6_appendix/78_cli_order.ipynb #1f6d3a58
-def _check_others(out: str, about: dict) -> None:
+def _check_others(store: OrderStore, about: dict) -> None:
     "Raise a ValueError that says which orders a store holds, if they are not those that are made."
-    manifest = read_manifest(out)
-    was = manifest["configuration"]
+    was = store.configuration
     differ = [name for name in about if was.get(name) != about[name]]
     options = [name for name in differ if name not in ("order", "key", "source", "set")]
     if "order" in differ:
@@ -136,28 +135,27 @@ def _check_others(out: str, about: dict) -> None:
     elif options:
         what = f"the same order, made with other options ({', '.join(options)})"
     else:
-        what = f"{manifest['count']:,} pictures of {was.get('source')}, which are others or have changed"
+        what = f"{len(store):,} pictures of {was.get('source')}, which are others or have changed"
     if differ:
-        raise ValueError(f"{out} holds orders of {what}: name another --out, or remove that folder")
+        raise ValueError(f"{store.folder} holds orders of {what}: name another --out, or remove that folder")
 
 
 def _store_for(
-    out: str, orders: OrderSource, images: ImageSet, grid: tuple[int, int], about: dict
+    o: Order, orders: OrderSource, images: ImageSet, grid: tuple[int, int], about: dict
 ) -> OrderStore:
     "The store of a folder, new or to be gone on with. Raises ValueError if it holds other orders."
     about = {"order": orders.name, "key": orders.key, "source": images.name, "set": images.key(), **about}
-    if (Path(out) / "manifest.json").is_file():
-        was = read_manifest(out)["configuration"]
-        if was.get("set") == about["set"]:  # a folder that was moved holds the same pictures
-            about["source"] = was.get("source")
-    try:
-        store = OrderStore.create(out, grid, orders.kind, about)
-    except ValueError:
-        if (Path(out) / "manifest.json").is_file():
-            _check_others(out, about)
-        raise
-    if images.files and (store.marks() or []) != images.marks()[: len(store)]:
-        raise ValueError(f"{out} holds orders of other files than those in {images.name}: use another --out")
+    if is_store(o.out):
+        there = OrderStore(o.out)
+        if there.configuration.get("set") == about["set"]:  # a folder that was moved holds the same pictures
+            about["source"] = there.configuration.get("source")
+        _check_others(there, about)
+    names = "files" if images.files else "positions"
+    store = OrderStore.create(o.out, grid, orders.kind, about, o.shard_size, names)
+    if not store.fits(images):
+        raise ValueError(
+            f"{o.out} holds orders of other files than those in {images.name}: use another --out"
+        )
     return store
 
 # %% ../../nbs/6_appendix/78_cli_order.ipynb #dfa52fef
@@ -256,8 +254,8 @@ def verb_order(o: Order) -> None:
         "seed": o.seed,
         "grey": o.images.grey,
     }
-    store = _store_for(o.out, orders, images, grid, {**about, "chosen_on": orders.chosen_on})
-    store.fill(images, lambda x, i: orders(x.to(device), i).cpu(), n, o.batch, o.shard_size, name=name)
+    store = _store_for(o, orders, images, grid, {**about, "chosen_on": orders.chosen_on})
+    store.fill(images, lambda x, i: orders(x.to(device), i).cpu(), n, o.batch, name=name)
     if o.sheet:
         _write_sheet(Path(o.out) / "contact_sheet.png", images, store, evenly_spaced(n, o.sheet))
     rows, columns = store.grid
@@ -312,14 +310,14 @@ def _as_ordered(o: Show, how: dict[str, Any]) -> tuple[int | None, str]:
     return o.images.image_size or how.get("image_size"), fit
 
 
-def _places(store: OrderStore, images: ImageSet) -> list[int | None]:
+def _places(store: OrderStore, images: ImageSet) -> Tensor:  # (n,), −1 where there is none
     "Where the orders of images lie. Raises ValueError if there is none for any of them."
-    if not images.files or not store.files():
-        if store.manifest["configuration"].get("set") not in (None, images.key()):
+    if not images.files or store.about["names"] != "files":
+        if store.configuration.get("set") not in (None, images.key()):
             raise ValueError(f"the orders in {store.folder} were made for other images than {images.name}")
-        return list(range(min(len(store), len(images))))
+        return torch.arange(min(len(store), len(images)))
     found = store.find(images)
-    if set(found) == {None}:
+    if (found < 0).all():
         raise ValueError(
             f"{store.folder} has no order of {images.files[0]}, nor of any other picture here: order these "
             "pictures into a folder of their own"
@@ -333,14 +331,14 @@ def verb_show(o: Show) -> None:
     check_out(o.out, o.images.source)
     check_counts(limit=o.limit, image_size=o.images.image_size)
     store = OrderStore(o.orders)
-    size, fit = _as_ordered(o, store.manifest["configuration"])
+    size, fit = _as_ordered(o, store.configuration)
     mode = "L" if o.images.grey else "RGB"
     images = load_pictures(o.images.source, size, fit, mode, o.images.skip_errors)
     found = _places(store, images)
-    among = [i for i, place in enumerate(found) if place is not None]
-    n, index = len(among), torch.tensor(among)[evenly_spaced(len(among), o.limit)]
+    among = (found >= 0).nonzero()[:, 0]
+    n, index = len(among), among[evenly_spaced(len(among), o.limit)]
     files = images.files and [images.files[i] for i in index.tolist()]
-    orders = store.orders([found[i] for i in index.tolist()])
+    orders = store.orders(found[index])
     some = ImageSet(images.images(index)[0], images.labels[index], images.classes, images.name, files)
     shown = RankedImages(some, orders, store.grid, store.folder.name, store.kind)
     # in folders, as the pictures are

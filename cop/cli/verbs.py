@@ -47,7 +47,7 @@ class Order:
     batch: int = 8  # images decoded and ordered at once
     # (image, target) sequences that CoMAE runs at once (default: about 0.5 MiB of states on a CPU)
     chunk: OptionalInt = None
-    shard_size: int = 64  # orders a shard: what an interruption can lose
+    shard_size: int = 256  # orders a file: what an interruption can lose
     sheet: int = 12  # images on the contact sheet; 0: no sheet
     device: OptionalText = None  # cpu, cuda, mps (default: cuda if there is one, else cpu)
     seed: int = 0  # of random orders

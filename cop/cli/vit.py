@@ -30,6 +30,7 @@ from .verbs import TrainVit, command_line
 from ..core.registry import ORDERS
 from ..images.dataset import ImageSet
 from ..orders.source import OrderSource
+from ..orders.store import is_store
 
 # %% ../../nbs/6_appendix/80_cli_vit.ipynb #630f761f
 def _more_arguments(arguments: str) -> dict[str, Any]:
@@ -108,7 +109,7 @@ def _how_to_evaluate(out: str, order: str, **options: Any) -> str:
     along = "random" if order == "all" else order
     if order in ORDERS and ORDERS[order].fitted:
         along = f"{out}/orders/{order}.json"
-    stored = (Path(order) / "manifest.json").is_file()
+    stored = is_store(order)
     along = "ORDERS" if stored else along
     needed = ORDERS[along].model if along in ORDERS else None  # a file or a folder needs no model
     given = {name: value for name, value in options.items() if name not in HOLDS or name == needed}

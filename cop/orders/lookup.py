@@ -30,7 +30,7 @@ from ..images.tokenizers import Tokenizer, fit_tokenizer, patch_grid
 from .prior import ClassPrior
 from .registry import OrderEntry, get_order, list_orders
 from .source import ComputedOrder, FixedOrder, OrderSource, PriorOrder, RandomOrder, StoredOrder
-from .store import OrderStore
+from .store import OrderStore, is_store
 
 # %% ../../nbs/2_paper/18_lookup.ipynb #73cea3d3
 @checked
@@ -80,7 +80,7 @@ def _given_source(spec: Any) -> OrderSource | None:  # None: it can only be a re
             "class prior, a function or a source"
         )
     path = Path(spec)
-    if (path / "manifest.json").is_file():
+    if is_store(path):
         return StoredOrder(OrderStore(path))
     if path.suffix == ".json":
         order, about = load_order(path)

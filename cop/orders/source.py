@@ -188,7 +188,7 @@ class StoredOrder(OrderSource):
     ):
         self.store = orders if isinstance(orders, OrderStore) else None
         self.table = None if self.store else check_order(orders).cpu()
-        self.chosen_on = self.store.manifest["configuration"].get("chosen_on") if self.store else None
+        self.chosen_on = self.store.configuration.get("chosen_on") if self.store else None
         self.kind = self.store.kind if self.store else "image"
         self.name = name or (self.store.folder.name if self.store else "table")
         self.grid = tuple(self.store.grid) if self.store else None
@@ -310,7 +310,8 @@ def stored(
     made = self(images.images([0])[0])
     grid = _grid_of(images[0]["image"].shape[-2:], made.shape[1])
     about = {"order": self.name, "key": self.key, "images": images.name, "set": images.key()}
-    store = OrderStore.create(Path(folder) / self.name, grid, self.kind, about)
+    names = "files" if images.files else "positions"
+    store = OrderStore.create(Path(folder) / self.name, grid, self.kind, about, names=names)
     store.fill(images, lambda x, i: self(x).cpu(), progress=progress, name=self.name)
     return StoredOrder(store, self.name)
 

@@ -349,7 +349,7 @@ def _opened(order: Any, fit: str) -> Any:  # a folder of orders is opened; anoth
     if named or not (isinstance(order, (str, Path)) and Path(order).is_dir()):
         return order
     store = OrderStore(order)
-    its = store.manifest["configuration"].get("fit") or fit
+    its = store.configuration.get("fit") or fit
     if its != fit:
         raise ValueError(
             f"the orders in {order} are of pictures that were cropped, resized or padded in another "

@@ -29,7 +29,7 @@ from ..images.tokenizers import patch_grid
 from ..learn.ranker import Ranker
 from ..orders.lookup import check_no_order, order_source
 from ..orders.source import OrderSource
-from ..orders.store import OrderStore
+from ..orders.store import save_orders
 from .plots import as_rgb, contact_sheet, first_patches
 
 # %% ../../nbs/6_appendix/72_rank.ipynb #17ea94d0
@@ -157,11 +157,8 @@ def save(
 ) -> Path:  # the folder
     "Keep the orders, with the names of the images. Raises ValueError if the folder holds other orders."
     about = {"order": self.name, "source": self.images.name, "set": self.images.key(), **self.read}
-    store = OrderStore.create(path, self.grid, self.kind, about)
-    if len(store) not in (0, len(self)) or len(store) and not torch.equal(store.orders(), self.orders):
-        raise ValueError(f"{path} holds other orders; use another folder")
-    if not len(store):
-        store.append(self.orders, self.paths, self.images.marks())
+    its = (self.paths, max(len(self), 1), self.images.marks(), self.images.labels)
+    save_orders(path, self.orders, self.grid, self.kind, about, *its)
     return Path(path)
 
 
