@@ -4,11 +4,13 @@
 
 # %% auto #0
 __all__ = ['DECODERS', 'Fit', 'MOST_PIXELS', 'LEAVE_OUT', 'orientation', 'opaque', 'check_image_size', 'fit_image', 'as_pixels',
-           'read_image']
+           'decode_image', 'read_image']
 
 # %% ../../nbs/6_appendix/89_decoding.ipynb #642a87ab
+import io
+import sys
 from pathlib import Path
-from typing import Literal, get_args
+from typing import BinaryIO, Literal, get_args
 
 import numpy as np
 import torch
@@ -47,19 +49,21 @@ def orientation(
         return 1
 
 # %% ../../nbs/6_appendix/89_decoding.ipynb #914464a7
-def _open_image(path: str | Path, mode: str) -> Image.Image:
-    "Decode a file; ValueError if its numbers do not say what is black and white."
-    # an open file, since Pillow forgets to turn a TIFF file that it maps into memory by its path
-    with open(path, "rb") as file, Image.open(file, formats=DECODERS) as image:
-        if image.mode[0] in "IF":
-            raise ValueError(
-                f"it has {'16 or 32 bits' if image.mode[0] == 'I' else 'floating-point numbers'} a pixel, "
-                "and no rule says what is black and white; convert it to 8 bits, such as "
-                "(pixels * (255 / white)).astype('uint8')"
-            )
-        image.load()
-        move = _MOVES.get(orientation(image))
-        return opaque(image if move is None else image.transpose(move), mode)
+def _check_bits(image: Image.Image) -> None:
+    "Raise a ValueError if the numbers of an image do not say what is black and white."
+    if image.mode[0] in "IF":
+        raise ValueError(
+            f"it has {'16 or 32 bits' if image.mode[0] == 'I' else 'floating-point numbers'} a pixel, "
+            "and no rule says what is black and white; convert it to 8 bits, such as "
+            "(pixels * (255 / white)).astype('uint8')"
+        )
+
+
+def _upright(image: Image.Image, mode: str) -> Image.Image:
+    "Decode an image, and turn it as its EXIF data say."
+    image.load()
+    move = _MOVES.get(orientation(image))
+    return opaque(image if move is None else image.transpose(move), mode)
 
 # %% ../../nbs/6_appendix/89_decoding.ipynb #7a48b97b
 def opaque(
@@ -71,6 +75,21 @@ def opaque(
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert(mode)
+
+# %% ../../nbs/6_appendix/89_decoding.ipynb #ee8d079a
+def _by_torchvision(image: Image.Image, file: BinaryIO, mode: str) -> Tensor | None:  # uint8 (C, H, W)
+    "The pixels of an upright JPEG of the wanted mode; None: Pillow is to decode it, or to say what is wrong."
+    plain = image.format == "JPEG" and image.mode == mode and orientation(image) == 1
+    if not plain or "torchvision" not in sys.modules:
+        return None
+    from torchvision.io import decode_jpeg
+
+    file.seek(0)
+    data = torch.frombuffer(bytearray(file.read()), dtype=torch.uint8)
+    try:
+        return decode_jpeg(data)
+    except RuntimeError:
+        return None
 
 # %% ../../nbs/6_appendix/89_decoding.ipynb #de7e3007
 Fit = Literal["crop", "resize", "pad"]
@@ -121,6 +140,32 @@ def as_pixels(
     return x[None] if image.mode == "L" else x.permute(2, 0, 1).contiguous()
 
 # %% ../../nbs/6_appendix/89_decoding.ipynb #7533f59c
+def decode_image(
+    file: BinaryIO,  # bytes of an image file, which can be sought in
+    name: str | Path,  # what to call it in a message
+    image_size: int | None = None,  # pixels of both sides; None leaves the image as it is
+    mode: Literal["RGB", "L"] = "RGB",  # "RGB" or "L" (grey)
+    fit: Fit = "crop",  # of an image that is not square, as in `fit_image`
+) -> Tensor:  # uint8 (C, H, W)
+    "Decode the bytes of a file. Raises ValueError if they are none, cut off or no image."
+    check_image_size(image_size)
+    try:
+        # a file and no path, since Pillow forgets to turn a TIFF file that it maps into memory by its path
+        with Image.open(file, formats=DECODERS) as image:
+            _check_bits(image)
+            pixels = _by_torchvision(image, file, mode)
+            if pixels is not None and image_size in (None, image.width) and image.width == image.height:
+                return pixels
+            if pixels is None:
+                image = _upright(image, mode)
+            else:
+                image = Image.fromarray(pixels.permute(1, 2, 0).squeeze(2).numpy())
+            return as_pixels(image, image_size, fit)
+    except Exception as e:  # Pillow raises anything for a damaged file
+        why = _why(e, file)
+        raise ValueError(f"cannot read {readable_name(name)}: {why}{LEAVE_OUT}") from e
+
+# %% ../../nbs/6_appendix/89_decoding.ipynb #b4128ecb
 def read_image(
     path: str | Path,  # an image file
     # pixels of both sides; None leaves the image as it is
@@ -133,21 +178,21 @@ def read_image(
     The error says `skip_errors`, of `load_images`, which leaves such files out."""
     check_image_size(image_size)
     try:
-        image = _open_image(path, mode)
+        file = open(path, "rb")
     except FileNotFoundError as e:
         raise FileNotFoundError(
             f"there is no file {readable_name(path)}, or no more: list the files again"
         ) from e
-    except Exception as e:  # Pillow raises anything for a damaged file
-        raise ValueError(f"cannot read {readable_name(path)}: {_why(e, path)}{LEAVE_OUT}") from e
-    return as_pixels(image, image_size, fit)
+    except Exception as e:
+        raise ValueError(f"cannot read {readable_name(path)}: {_why(e)}{LEAVE_OUT}") from e
+    with file:
+        return decode_image(file, path, image_size, mode, fit)
 
-
-def _why(e: Exception, path: str | Path) -> str:
+# %% ../../nbs/6_appendix/89_decoding.ipynb #49430b15
+def _why(e: Exception, file: BinaryIO | None = None) -> str:
     "What is wrong with a file, in one line."
     if isinstance(e, PermissionError):
         return "you may not read it"
     if isinstance(e, UnidentifiedImageError):
-        empty = Path(path).is_file() and Path(path).stat().st_size == 0
-        return "the file is empty" if empty else "cannot identify image file"
+        return "cannot identify image file" if file.seek(0, io.SEEK_END) else "the file is empty"
     return next(iter(str(e).splitlines()), type(e).__name__) or type(e).__name__

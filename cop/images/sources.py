@@ -227,6 +227,9 @@ def _check_pictures(source: str | Path, image_size: int | None, mode: str) -> No
         )
 
 
+_MANY = 500  # files for which a faster decoder is worth a second
+
+
 def _files_set(
     source: Path,
     split: str,
@@ -237,6 +240,8 @@ def _files_set(
     test_fraction: float,
 ) -> ImageSet:
     folder, names, labels, classes = find_pictures(source, split, test_fraction)
+    if len(names) >= _MANY:
+        import torchvision  # noqa: F401 (its decoder is faster)
     read = lambda name: read_image(folder / name, image_size, mode, fit)
     label_of, skipped = dict(zip(names, labels)), []
     if skip_errors:
