@@ -21,7 +21,7 @@ from ..core.hub import shipped_models
 from ..core.registry import IMAGE_SOURCES, ORDERS
 from ..images.dataset import EmptyPart, ImageSet
 from ..images.labels import align_classes, read_classes, rename_classes
-from ..images.sources import load_images
+from ..images.sources import is_file_source, load_images
 from ..images.tokenizers import Tokenizer, load_tokenizer
 from ..learn.ranker import Ranker
 from ..learn.trained import untrained_line
@@ -74,7 +74,7 @@ def check_out(
     "Raise a ValueError for an out that is no folder, or lies among the pictures that results are made from."
     if not out.strip() or Path(out).is_file():
         raise ValueError(f"--out is {out!r}, which is no folder: name one, new or old")
-    if source in IMAGE_SOURCES:
+    if source in IMAGE_SOURCES or not is_file_source(source):
         return
     path, folder = Path(source).resolve(), Path(out).resolve()
     among = folder == path.parent if not path.is_dir() else path in (folder, *folder.parents)

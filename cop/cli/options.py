@@ -25,8 +25,9 @@ OptionalText = Annotated[str | None, tyro.conf.arg(metavar="STR", help_behavior_
 class PictureOptions:
     "Which images are read, and how."
 
-    # pictures: a folder, a file or a quoted pattern such as 'my/*.jpg'; or a set: fashion-mnist-10k,
-    # fashion-mnist, cifar10, imagenet
+    # pictures: a folder (or its URL), a file or a quoted pattern such as 'my/*.jpg'; shards of WebDataset:
+    # 'my-{000..127}.tar'; a set of Hugging Face: hf:owner/name, hf:folder or hf:'my/*.parquet'; or a set:
+    # fashion-mnist-10k, fashion-mnist, cifar10, imagenet
     source: str = "fashion-mnist-10k"
     # files: bring both sides to this many pixels (default: the model's, where one is given; to order: 256 if
     # files differ in size, or patches do not fit; to train: files must be of one size)

@@ -276,7 +276,7 @@ _HOW_FITTED = {
 
 def _sizes_of(images: ImageSet, n: int) -> list[tuple[int, int]]:
     "Sizes of the first files. Raises ValueError for a damaged one, before time is spent on the others."
-    sizes = list(islice(picture_sizes(images), n)) if images.folder else []
+    sizes = list(islice(picture_sizes(images), n))
     if None in sizes:
         images[sizes.index(None)]  # says what is wrong with it
     return sizes

@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['readable_name', 'check_classes', 'ImageSet', 'EmptyPart', 'check_indices', 'flip_sample', 'random_flip',
-           'crop_sample', 'evenly_spaced', 'mark_file']
+           'crop_sample', 'evenly_spaced', 'mark_bytes', 'mark_file']
 
 # %% ../../nbs/1_question/01_images.ipynb #9ca42278
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 import torch
 from fastcore.basics import patch
@@ -83,6 +83,7 @@ class ImageSet(Dataset):
         skipped: Sequence[str] = (),  # one line for each file that could not be read
         folder: str | Path | None = None,  # that file names are relative to; None: there are no files to read
         part_of: Self | None = None,  # the set that these images were taken from; None: they are a whole one
+        opener: Callable[[int], BinaryIO] | None = None,  # position → bytes of the image; None: of its file
     ):
         self.tensor = source if isinstance(source, Tensor) else None
         self.read = source.__getitem__ if isinstance(source, Tensor) else source
@@ -92,6 +93,7 @@ class ImageSet(Dataset):
         self.skipped = list(skipped)
         self.files = None if files is None else list(files)
         self.folder = None if folder is None else Path(folder)
+        self.opener = opener
         self.part_of, self.known_marks, self.fit = part_of, None, None
         _check_counts(name, len(self.labels), images=self.tensor, files=self.files)
         _check_pixels(name, self.tensor)
@@ -105,8 +107,10 @@ class ImageSet(Dataset):
         i = int(i) % len(self)
         return {"image": self.read(i), "label": int(self.labels[i]), "index": i}
 
-    def __repr__(self) -> str:
-        return f"ImageSet({self.name}: {len(self):,} images, {len(self.classes)} classes)"
+# %% ../../nbs/1_question/01_images.ipynb #ceb95cb1
+@patch
+def __repr__(self: ImageSet) -> str:
+    return f"ImageSet({self.name}: {len(self):,} images, {len(self.classes)} classes)"
 
 # %% ../../nbs/1_question/01_images.ipynb #dee9f8b4
 class EmptyPart(ValueError):
@@ -184,8 +188,8 @@ def in_memory(
     positions = tqdm(range(len(self)), desc=f"decoding {self.name}", disable=not progress, leave=False)
     decoded = [self.read(i) for i in positions]
     names = [self.file_name(i) for i in range(len(self))]
-    about = (self.labels, self.classes, self.name, self.files, self.skipped, self.folder, self.part_of)
-    held = ImageSet(_stack(decoded, names), *about)
+    about = (self.labels, self.classes, self.name, self.files, self.skipped, self.folder)
+    held = ImageSet(_stack(decoded, names), *about, self.part_of, self.opener)
     self.check_unchanged(range(len(self)))
     # the files may be gone when its key is asked for
     held.known_marks, held.fit = marks, self.fit
@@ -281,22 +285,50 @@ def spread(
 _BLOCK = 4096  # bytes
 
 
-def mark_file(path: str | Path) -> str:  # 16 hexadecimal digits
-    "What tells a file from others at the cost of opening it: its size, and its first, middle and last bytes."
-    with Path(path).open("rb") as f:
-        size = f.seek(0, 2)
-        found = hashlib.sha256(f"{size} ".encode())
-        for start in (0, (size - _BLOCK) // 2, size - _BLOCK):
-            f.seek(max(0, start))
-            found.update(f.read(_BLOCK))
+def mark_bytes(
+    file: BinaryIO,  # that can be sought in
+) -> str:  # 16 hexadecimal digits
+    "What tells bytes from others at little cost: their number, and the first, middle and last of them."
+    size = file.seek(0, 2)
+    found = hashlib.sha256(f"{size} ".encode())
+    for start in (0, (size - _BLOCK) // 2, size - _BLOCK):
+        file.seek(max(0, start))
+        found.update(file.read(_BLOCK))
     return found.hexdigest()[:16]
+
+
+def mark_file(path: str | Path) -> str:  # 16 hexadecimal digits
+    "What tells a file from others, by `mark_bytes`."
+    with Path(path).open("rb") as file:
+        return mark_bytes(file)
+
+# %% ../../nbs/1_question/01_images.ipynb #d0bea129
+@patch
+def has_bytes(self: ImageSet) -> bool:
+    "Do the images lie in files, or in shards, that can be read again?"
+    return self.files is not None and (self.folder is not None or self.opener is not None)
+
+
+@patch
+def open(
+    self: ImageSet,  # of files, or of shards
+    i: int,  # position in the set
+) -> BinaryIO:
+    "The bytes of an image, as a file. Raises OSError if it is not there."
+    return self.opener(i) if self.opener else (self.folder / self.files[i]).open("rb")
+
+
+@patch
+def _mark(self: ImageSet, i: int) -> str:
+    with self.open(i) as file:
+        return mark_bytes(file)
 
 
 @patch
 def marks(self: ImageSet) -> list[str] | None:  # n; None: the images are no files that can be read
     "What tells the files of the images from others, whatever they are called; it is made once."
-    if self.known_marks is None and self.files is not None and self.folder is not None:
-        self.known_marks = [mark_file(self.folder / file) for file in self.files]
+    if self.known_marks is None and self.has_bytes():
+        self.known_marks = [self._mark(i) for i in range(len(self))]
     return self.known_marks
 
 # %% ../../nbs/1_question/01_images.ipynb #483d7e92
@@ -310,13 +342,16 @@ def check_unchanged(
     if self.tensor is not None or marks is None:
         return
     for i in map(int, positions):
-        path = self.folder / self.files[i]
-        if not path.is_file() or mark_file(path) != marks[i]:
+        try:
+            same = self._mark(i) == marks[i]
+        except OSError:  # it is gone
+            same = False
+        if not same:
             raise ValueError(f"{readable_name(self.files[i])} was changed since it was first read; run again")
 
 
 def _hash_files(images: ImageSet) -> bytes:  # empty if they are no files
-    "A hash of the marks of files; of their names, where there is no folder to read them from."
+    "A hash of the marks of files; of their names, where they cannot be read again."
     marks = images.marks() or [Path(file).name for file in images.files or ()]
     return hashlib.sha256(os.fsencode("\n".join(marks))).digest() if marks else b""
 
@@ -325,11 +360,11 @@ def _hash_files(images: ImageSet) -> bytes:  # empty if they are no files
 def key(self: ImageSet) -> str:  # 16 hexadecimal digits
     """What tells a set from others: a hash of the labels and of every pixel.
 
-    Files in a folder are not all decoded for it: their marks count, and the pixels of eight of them.
+    Files are not all decoded for it: their marks, or their names, count, and the pixels of eight of them.
     """
     found, shape = hashlib.sha256(self.labels.cpu().numpy().tobytes() + _hash_files(self)), None
-    some = range(len(self)) if self.folder is None else evenly_spaced(len(self), 8).tolist()
-    whole = self.tensor is not None and self.folder is None
+    whole = self.tensor is not None and not self.has_bytes()
+    some = evenly_spaced(len(self), 8).tolist() if self.files and not whole else range(len(self))
     for pixels in [self.tensor] if whole else map(self.read, some):
         if pixels.shape[-3:] != shape:
             shape = pixels.shape[-3:]

@@ -29,7 +29,7 @@ class Renumbered(ImageSet):
         classes: Sequence[str],  # the name of each number
     ):
         pixels = images.read if images.tensor is None else images.tensor
-        about = (images.name, images.files, images.skipped, images.folder, images.part_of)
+        about = (images.name, images.files, images.skipped, images.folder, images.part_of, images.opener)
         super().__init__(pixels, labels, classes, *about)
         self.before, self.fit = images, images.fit
 

@@ -65,9 +65,9 @@ def _two_parts(
 
 def _part(images: ImageSet, index: Tensor) -> ImageSet:
     at = index.tolist()
-    files = images.files and [images.files[i] for i in at]
-    about = (images.labels[index], images.classes, images.name, files)
-    part = ImageSet(lambda i: images[at[i]]["image"], *about, folder=images.folder)
+    about = (images.classes, images.name, images.files and [images.files[i] for i in at])
+    opener = (lambda i: images.open(at[i])) if images.has_bytes() else None
+    part = ImageSet(lambda i: images[at[i]]["image"], images.labels[index], *about, opener=opener)
     part.fit, part.index, part.of = images.fit, index, len(images)  # positions in the whole set
     return part
 
