@@ -182,8 +182,8 @@ def ranker_agreement_rows():
     ]
 
 
-def ranker_gap_rows():
-    closed = result("ranker.small")["gap_closed"]
+def ranker_gap_rows(tier="small"):
+    closed = result(f"ranker.{tier}")["gap_closed"]
     lines = []
     for name in sorted(closed, key=lambda n: -sum(v["value"] for v in closed[n].values())):
         family = name.startswith(("drops", "leave"))
@@ -212,6 +212,7 @@ TABLES = {  # caption in docs/results.md: its lines
     "Classification of photographs": lambda: cvit_rows("photos"),
     "Agreement with the teacher": ranker_agreement_rows,
     "Ranking in one pass": ranker_gap_rows,
+    "Rankers that long CoMAEs taught": lambda: ranker_gap_rows("certainty"),
     "Classification along a ranker's order": classified_rows,
 }
 
@@ -470,9 +471,11 @@ def check_objectives(part):
 
 def check_several(part):
     "The table of one order's several numbers."
-    ranker = result("ranker.small")["gap_closed"]
     small, photos = (result(f"order_worth.{tier}")["orders"]["pagerank"] for tier in ("small", "photos"))
-    teacher = [ranker["comae, the teacher"][f"area, {f}"]["value"] for f in ("neural", "categorical")]
+
+    def teacher(tier):
+        gaps = result(f"ranker.{tier}")["gap_closed"]["comae, the teacher"]
+        return ", ".join(f"{gaps[f'area, {f}']['value']:+.2f}" for f in ("neural", "categorical"))
 
     def surprisals(tier):
         gaps = result(f"every_order.{tier}")["orders"]["area"]["pagerank, CoMAE"]["estimators"]
@@ -484,7 +487,8 @@ def check_several(part):
         f"{gap_text(small)}, Student",
         f"{seeds_text(shallow)}, Student",
         surprisals("small"),
-        ", ".join(f"{gap:+.2f}" for gap in teacher),
+        teacher("small"),
+        teacher("certainty"),
         f"{gap_text(photos)}, Student",
         surprisals("photos"),
     ]
@@ -554,7 +558,29 @@ def check_ranking():
     said += [minus(f"{v['value']:.1f} ({v['low']:+.1f} … {v['high']:+.1f})") for v in numbers]
     assert against["78 %, less supervised"]["low"] > -0.5 and min(v["low"] for v in gained.values()) > 0
     assert round(min(v["value"] for v in rates.values()), 1) == -0.8
-    return found + require(part, said + ranking_of_photographs(), "Ranking in one pass")
+    said += ranking_of_photographs() + ranking_of_long_comaes()
+    return found + require(part, said, "Ranking in one pass")
+
+
+def ranking_of_long_comaes():
+    "What is said about rankers that three CoMAEs of 12,000 steps taught."
+    ranked = result("ranker.certainty")
+    closed, agreement = ranked["gap_closed"], ranked["agreement"]
+    best, paper = "pointwise_certainty, by coverage", "comae, by pagerank"
+    said = [f"{ranked['images']} held-out images of {ranked['tokens']} patches"]
+    for name in (best, "pointwise_certainty, the teacher", f"{best}, of another image", paper):
+        said.append(of(closed[name]["area, neural"]))
+    said += [of(closed[name]["area, categorical"]) for name in (best, "pointwise_certainty, the teacher")]
+    for name, teacher in ((best, "pointwise_certainty"), (paper, "comae")):
+        seeds = agreement[teacher][f"{name}, seed to seed"]["tau"]
+        said.append(f"{agreement[teacher][name]['tau']:.2f} with its teacher, {seeds:.2f} with each other")
+    for column in closed["halton"]:
+        assert closed[best][column]["low"] > closed["halton"][column]["high"] or "targets, c" in column
+        assert (
+            result("ranker.small")["gap_closed"]["pointwise, by coverage"][column]["value"]
+            > (closed[best][column]["value"])
+        )
+    return said
 
 
 def ranking_of_photographs():
