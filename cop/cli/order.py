@@ -6,6 +6,7 @@
 __all__ = ['verb_train_comae', 'verb_order', 'verb_show', 'verb_demo']
 
 # %% ../../nbs/6_appendix/78_cli_order.ipynb #2779adbd
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -21,18 +22,20 @@ from cop.cli.common import (
     held_out_part,
     load_given,
     needed_option,
+    processes,
     training_sets,
 )
 from .options import ImageOptions
 from .verbs import Demo, Order, Show, TrainComae, command_line
 from ..core.checks import check_counts
-from ..core.files import atomic_write
+from ..core.files import atomic_write, process_number
 from ..core.hub import device_or_gpu
 from ..core.registry import IMAGE_SOURCES, ORDERS
 from ..images.dataset import ImageSet, evenly_spaced
 from ..images.pictures import load_pictures, picture_sizes
 from ..images.sources import load_images
 from ..images.tokenizers import fit_tokenizer, patch_grid
+from ..orders.engines import fill_store, fill_with_ray
 from ..orders.lookup import order_source
 from ..orders.registry import describe_orders
 from ..orders.source import OrderSource
@@ -225,6 +228,23 @@ def _read_images(o: Order, name: str, option: str | None, network: Any, options:
         network[0].dependencies = partial(network[0].dependencies, chunk=o.chunk)
     return images
 
+# %% ../../nbs/6_appendix/78_cli_order.ipynb #bd4be7b8
+def _fill(o: Order, store: OrderStore, images: ImageSet, rank: Callable, n: int) -> None:
+    "Make the shards that are missing. Raises ValueError for options that the engine does not have."
+    if o.engine != "ray" and (o.actors or o.address):
+        raise ValueError("--actors and --address are options of --engine ray")
+    if o.engine == "ray":
+        gpus = 1.0 if device_or_gpu(o.device).type == "cuda" else 0.0
+        how = {"actors": o.actors, "address": o.address, "gpus": gpus}
+        fill_with_ray(store, images, rank, n, o.batch, name=o.order, **how)
+    elif o.engine == "accelerate":
+        state = processes()
+        share = (state.process_index, state.num_processes)
+        fill_store(store, images, rank, n, o.batch, state.is_main_process, o.order, share)
+        state.wait_for_everyone()
+    else:
+        fill_store(store, images, rank, n, o.batch, name=o.order)
+
 # %% ../../nbs/6_appendix/78_cli_order.ipynb #64bb0002
 def verb_order(o: Order) -> None:
     "Order the patches of images, and draw a contact sheet."
@@ -255,15 +275,22 @@ def verb_order(o: Order) -> None:
         "grey": o.images.grey,
     }
     store = _store_for(o, orders, images, grid, {**about, "chosen_on": orders.chosen_on})
-    store.fill(images, lambda x, i: orders(x.to(device), i).cpu(), n, o.batch, name=name)
+    _fill(o, store, images, lambda x, i: orders(x.to(device), i).cpu(), n)
+    if not process_number():  # the first one reports
+        _report(o, images, n, sizes)
+
+# %% ../../nbs/6_appendix/78_cli_order.ipynb #e62af4d8
+def _report(o: Order, images: ImageSet, n: int, sizes: list[tuple[int, int]]) -> None:
+    "Draw a contact sheet, and say what was done and what comes next."
+    store = OrderStore(o.out)
     if o.sheet:
         _write_sheet(Path(o.out) / "contact_sheet.png", images, store, evenly_spaced(n, o.sheet))
     rows, columns = store.grid
     some = "1 image" if len(store) == 1 else f"{len(store):,} images"
     unread = f"; files that could not be read: {len(images.skipped)}" if images.skipped else ""
     print(f"{o.out}: orders of {some} on a grid of {rows} × {columns}{unread}")
-    if sizes and how["image_size"]:
-        print(_changes(sizes, how["image_size"], o.images.fit))
+    if sizes and o.images.image_size:
+        print(_changes(sizes, o.images.image_size, o.images.fit))
     print(_what_next(o))
 
 # %% ../../nbs/6_appendix/78_cli_order.ipynb #64bb0003

@@ -48,6 +48,11 @@ class Order:
     # (image, target) sequences that CoMAE runs at once (default: about 0.5 MiB of states on a CPU)
     chunk: OptionalInt = None
     shard_size: int = 256  # orders a file: what an interruption can lose
+    # who orders: this process; the processes of `accelerate launch $(which cop) order …`, each its own files;
+    # or actors of Ray Data (pip install 'collapse-of-patches[scale]')
+    engine: Literal["local", "accelerate", "ray"] = "local"
+    actors: OptionalInt = None  # ray: processes that order (default: one a CPU core of this machine)
+    address: OptionalText = None  # ray: of a cluster, such as auto (default: a Ray of this call's own)
     sheet: int = 12  # images on the contact sheet; 0: no sheet
     device: OptionalText = None  # cpu, cuda, mps (default: cuda if there is one, else cpu)
     seed: int = 0  # of random orders

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['MOST_TOKENS', 'Oracle', 'values_known', 'check_held', 'checked', 'check_counts', 'check_seed', 'check_grid',
-           'check_order', 'check_targets', 'targets_last', 'check_observed', 'check_greedy', 'check_lengths']
+           'check_order', 'first_line', 'check_targets', 'targets_last', 'check_observed', 'check_greedy',
+           'check_lengths']
 
 # %% ../../nbs/6_appendix/54_checks.ipynb #1ac72c41
 import inspect
@@ -299,6 +300,12 @@ def check_order(
             f"{order.shape[1] - 1} must occur once"
         )
     return order.long()
+
+# %% ../../nbs/6_appendix/54_checks.ipynb #fb61f45e
+def first_line(error: BaseException) -> str:
+    "What an error says first; its kind if it says nothing."
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
 
 # %% ../../nbs/6_appendix/54_checks.ipynb #4fff6894
 @checked

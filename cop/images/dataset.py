@@ -190,7 +190,7 @@ def in_memory(
     names = [self.file_name(i) for i in range(len(self))]
     about = (self.labels, self.classes, self.name, self.files, self.skipped, self.folder)
     held = ImageSet(_stack(decoded, names), *about, self.part_of, self.opener)
-    self.check_unchanged(range(len(self)))
+    self.check_unchanged(range(len(self)), marks)
     # the files may be gone when its key is asked for
     held.known_marks, held.fit = marks, self.fit
     return held
@@ -333,17 +333,26 @@ def marks(self: ImageSet) -> list[str] | None:  # n; None: the images are no fil
 
 # %% ../../nbs/1_question/01_images.ipynb #483d7e92
 @patch
+def marks_at(self: ImageSet, positions: Sequence[int] | Tensor) -> list[str] | None:
+    "Marks of some images, made now unless those of all are known; None: they are no files that can be read."
+    if self.tensor is None and self.known_marks is None:
+        return [self._mark(int(i)) for i in positions] if self.has_bytes() else None
+    every = self.marks()
+    return every and [every[int(i)] for i in positions]
+
+
+@patch
 def check_unchanged(
     self: ImageSet,
-    positions: Iterable[int],  # of files that were read after `marks` was called
+    positions: Iterable[int],  # of images that were read since
+    marks: Sequence[str] | None,  # theirs, as `marks_at` gave them before
 ) -> None:
     "Raise a ValueError for a file that holds something else than when it was marked."
-    marks = self.marks()
     if self.tensor is not None or marks is None:
         return
-    for i in map(int, positions):
+    for i, mark in zip(map(int, positions), marks):
         try:
-            same = self._mark(i) == marks[i]
+            same = self._mark(i) == mark
         except OSError:  # it is gone
             same = False
         if not same:

@@ -15,6 +15,7 @@ import torch
 from torch.utils.data import Dataset, IterableDataset
 from tqdm import tqdm
 
+from ..core.checks import first_line
 from .dataset import EmptyPart, ImageSet, readable_name
 from .decoding import LEAVE_OUT, Fit, decode_image
 from .folders import find_listed, in_part
@@ -79,8 +80,7 @@ def _splits(what: str, cache: Path) -> dict:  # a `datasets.DatasetDict`
             return datasets.load_dataset("parquet", data_files=what, cache_dir=str(cache))
         return datasets.load_dataset(what, cache_dir=str(cache))
     except Exception as e:  # of many kinds: no network, no such set, a script, damaged files
-        why = (str(e).splitlines() or [""])[0] or type(e).__name__
-        raise OSError(f"hf:{what} cannot be read ({type(e).__name__}: {why})") from e
+        raise OSError(f"hf:{what} cannot be read ({type(e).__name__}: {first_line(e)})") from e
 
 
 def _columns(part: Any, what: str) -> tuple[str, str | None]:
@@ -181,10 +181,9 @@ def url_images(
         if not listed:
             system.ls(root)  # which says why
     except (ImportError, ValueError) as e:
-        raise OSError(f"{url} cannot be read: {str(e).splitlines()[0]}") from e
+        raise OSError(f"{url} cannot be read: {first_line(e)}") from e
     except Exception as e:  # of as many kinds as there are services
-        why = (str(e).splitlines() or [""])[0] or type(e).__name__
-        raise OSError(f"{url} cannot be read ({why}): is it there, and may you read it?") from e
+        raise OSError(f"{url} cannot be read ({first_line(e)}): is it there, and may you read it?") from e
     inside, names, labels, classes = find_listed(url, Path(), listed, split, test_fraction)
     top = root.rstrip("/") + ("" if inside == Path() else f"/{inside}")
     read = lambda name: decode_image(_fetched(system, f"{top}/{name}"), name, image_size, mode, fit)
@@ -202,5 +201,4 @@ def _fetched(system: Any, path: str) -> io.BytesIO:
     try:
         return io.BytesIO(system.cat_file(path))
     except Exception as e:  # of as many kinds as there are services
-        why = (str(e).splitlines() or [""])[0] or type(e).__name__
-        raise ValueError(f"cannot read {readable_name(path)}: {why}{LEAVE_OUT}") from e
+        raise ValueError(f"cannot read {readable_name(path)}: {first_line(e)}{LEAVE_OUT}") from e

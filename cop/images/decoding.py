@@ -17,6 +17,7 @@ import torch
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from ..core.checks import first_line
 from .dataset import readable_name
 from .folders import IMAGE_TYPES
 
@@ -195,4 +196,4 @@ def _why(e: Exception, file: BinaryIO | None = None) -> str:
         return "you may not read it"
     if isinstance(e, UnidentifiedImageError):
         return "cannot identify image file" if file.seek(0, io.SEEK_END) else "the file is empty"
-    return next(iter(str(e).splitlines()), type(e).__name__) or type(e).__name__
+    return first_line(e)

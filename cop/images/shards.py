@@ -17,6 +17,7 @@ from typing import BinaryIO, NamedTuple
 
 from braceexpand import braceexpand
 
+from ..core.checks import first_line
 from .dataset import EmptyPart, ImageSet, readable_name
 from .decoding import LEAVE_OUT, Fit, decode_image
 from .folders import IMAGE_TYPES, check_split, in_part
@@ -38,10 +39,9 @@ def _local_copy(url: str, cache: Path) -> str:
             f"filecache::{url}", filecache={"cache_storage": str(cache), "same_names": False}
         )
     except ImportError as e:
-        raise OSError(f"{url} cannot be read: {str(e).splitlines()[0]}") from e
+        raise OSError(f"{url} cannot be read: {first_line(e)}") from e
     except Exception as e:  # of as many kinds as there are services
-        why = (str(e).splitlines() or [""])[0] or type(e).__name__
-        raise OSError(f"{url} cannot be read ({why}): is it there, and may you read it?") from e
+        raise OSError(f"{url} cannot be read ({first_line(e)}): is it there, and may you read it?") from e
 
 
 def shard_paths(

@@ -21,6 +21,7 @@ from ..core.random import hash_keys, random_permutation, random_uniform
 from ..images.dataset import ImageSet
 from ..images.tokenizers import patch_grid
 from .agreement import crop_order, flip_order
+from .engines import fill_store
 from .prior import ClassPrior
 from .store import OrderStore, load_orders, select_orders
 from .training_free import random_order
@@ -312,7 +313,7 @@ def stored(
     about = {"order": self.name, "key": self.key, "images": images.name, "set": images.key()}
     names = "files" if images.files else "positions"
     store = OrderStore.create(Path(folder) / self.name, grid, self.kind, about, names=names)
-    store.fill(images, lambda x, i: self(x).cpu(), progress=progress, name=self.name)
+    fill_store(store, images, lambda x, i: self(x).cpu(), progress=progress, name=self.name)
     return StoredOrder(store, self.name)
 
 # %% ../../nbs/2_paper/17_source.ipynb #a46d3c90

@@ -8,7 +8,7 @@ __all__ = ['is_store', 'OrderStore', 'select_orders', 'save_orders', 'load_order
 # %% ../../nbs/6_appendix/64_store.ipynb #0209b4fe
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -18,7 +18,6 @@ import pyarrow.compute as pc
 import torch
 from fastcore.basics import patch
 from torch import Tensor
-from tqdm import tqdm
 
 from ..core.checks import check_counts, check_grid, check_order
 from ..core.files import hold_folder
@@ -366,32 +365,3 @@ def _match(self: OrderStore, names: list[str], marks: list[str | None]) -> Tenso
             "of: it was changed since; order the pictures again, into another folder"
         )
     return torch.from_numpy(np.where(same, by_name, by_mark).astype(np.int64))
-
-# %% ../../nbs/6_appendix/64_store.ipynb #5e3e8cdc
-@patch
-def fill(
-    self: OrderStore,
-    images: ImageSet,  # of one size
-    rank: Callable,  # images uint8 (B, C, H, W) and their positions (B,) → orders (B, N)
-    n: int | None = None,  # order the first n images; None: all
-    batch: int = 64,  # images ordered at once
-    progress: bool = True,  # show a bar
-    name: str = "orders",  # what the bar says
-) -> OrderStore:  # this one
-    "Make the shards that are missing. Raises FolderInUse if another run does."
-    n, size = len(images) if n is None else min(n, len(images)), self.shard_size
-    marks = images.marks()  # before the first file is read
-    missing = self.missing(n)
-    done = n - sum(min(size, n - k * size) for k in missing)
-    bar = tqdm(total=n, initial=done, desc=name, unit="image", disable=not progress)
-    with hold_folder(self.folder), bar:
-        for k in missing:
-            positions, parts = torch.arange(k * size, min(n, (k + 1) * size)), []
-            for index in positions.split(batch):
-                parts.append(rank(images.images(index)[0], index))
-                bar.update(len(index))
-            images.check_unchanged(positions)  # orders and marks are of the same pictures
-            names = [images.files[i] if images.files else str(i) for i in positions.tolist()]
-            its = marks and [marks[i] for i in positions.tolist()]
-            self.write(k, torch.cat(parts), names, images.labels[positions], its)
-    return self

@@ -74,7 +74,7 @@ def pixels(
     index: Tensor | range,  # of the images
 ) -> Tensor:  # uint8 (B, C, H, W)
     "The images as they were ordered. Raises ValueError for a file that was changed since."
-    self.images.check_unchanged(index)
+    self.images.check_unchanged(index, self.images.marks_at(index))
     return self.images.images(index)[0]
 
 
