@@ -28,7 +28,7 @@ from cop.cli.common import (
 from .options import ImageOptions
 from .verbs import Demo, Order, Show, TrainComae, command_line
 from ..core.checks import check_counts
-from ..core.files import atomic_write, process_number
+from ..core.files import atomic_write, hold_folder, process_number
 from ..core.hub import device_or_gpu
 from ..core.registry import IMAGE_SOURCES, ORDERS
 from ..images.dataset import ImageSet, evenly_spaced
@@ -240,8 +240,9 @@ def _fill(o: Order, store: OrderStore, images: ImageSet, rank: Callable, n: int)
     elif o.engine == "accelerate":
         state = processes()
         share = (state.process_index, state.num_processes)
-        fill_store(store, images, rank, n, o.batch, state.is_main_process, o.order, share)
-        state.wait_for_everyone()
+        with hold_folder(o.out):  # until all are done
+            fill_store(store, images, rank, n, o.batch, state.is_main_process, o.order, share)
+            state.wait_for_everyone()
     else:
         fill_store(store, images, rank, n, o.batch, name=o.order)
 

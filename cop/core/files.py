@@ -146,7 +146,7 @@ class FolderInUse(OSError):
 def process_number() -> int:
     "The number of this process in a distributed run; 0: the main one, or the only one."
     if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.getprocess_number()
+        return torch.distributed.get_rank()
     return int(os.environ.get("RANK", 0))
 
 

@@ -211,7 +211,7 @@ def _any_case(pattern: str) -> str:
     letters = [f"[{c.lower()}{c.upper()}]" if c.isalpha() else c for c in suffix]
     return pattern.removesuffix(suffix) + "".join(letters)
 
-
+# %% ../../nbs/6_appendix/88_folders.ipynb #dcd6864d
 def _pictures_of(names: Sequence[str], shown: str) -> list[str]:
     "Those that are read; a warning counts pictures of other types. Raises FileNotFoundError if none is."
     count = Counter(suffix for name in names if (suffix := Path(name).suffix.lower()) in _OTHER_TYPES)
@@ -222,6 +222,8 @@ def _pictures_of(names: Sequence[str], shown: str) -> list[str]:
     pictures = [name for name in names if _is_picture(name)]
     if not pictures:
         there = f"; pictures of types that are not read: {others}: {convert}" if others else ""
+        if any(name.endswith(".tar") for name in names):
+            there += f"; of shards, pass their names: '{shown}/*.tar'"
         raise FileNotFoundError(f"no images in {shown} (looked for {' '.join(IMAGE_TYPES)}){there}")
     if others:
         _say(f"pictures of types that are not read were left out of {shown}: {others}: {convert}")

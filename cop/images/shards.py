@@ -177,7 +177,10 @@ def load_shards(
         more = f", and {len(problems) - 1} more like it" if len(problems) > 1 else ""
         raise ValueError(f"{problems[0]}{more}{LEAVE_OUT}")
     if problems:
-        warnings.warn(f"{len(problems)} samples or shards were left out: {problems[0]}", stacklevel=3)
+        warnings.warn(
+            f"damaged samples or shards that were left out: {len(problems)}, such as {problems[0]}",
+            stacklevel=4,
+        )
     split = check_split(source, split)
     samples = [s for s in samples if in_part(s.name, split, test_fraction)]
     if not samples:

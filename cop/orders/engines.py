@@ -30,8 +30,7 @@ def fill_shard(
     batch: int = 64,  # images ordered at once
 ) -> Iterator[int]:  # images that are done, batch by batch
     "Order the images of a shard, and write it at the end. Raises ValueError if a picture changes meanwhile."
-    start = number * store.shard_size
-    positions, parts = torch.arange(start, min(n, start + store.shard_size)), []
+    positions, parts = torch.tensor(store.positions(number, n)), []
     marks = images.marks_at(positions)
     for index in positions.split(batch):
         parts.append(rank(images.images(index)[0], index))
@@ -54,7 +53,7 @@ def fill_store(
     "Make the shards that are missing. Raises FolderInUse if another run does."
     n, (process, processes) = len(images) if n is None else min(n, len(images)), share
     missing = [k for k in store.missing(n) if k % processes == process]
-    left = sum(min(store.shard_size, n - k * store.shard_size) for k in missing)
+    left = sum(len(store.positions(k, n)) for k in missing)
     done = n - left if processes == 1 else 0
     bar = tqdm(total=done + left, initial=done, desc=name, unit="image", disable=not progress)
     with hold_folder(store.folder), bar:
@@ -135,7 +134,7 @@ def fill_with_ray(
     import ray
 
     actors = min(len(missing), actors or max(1, (os.cpu_count() or 1) // threads))
-    left = sum(min(store.shard_size, n - k * store.shard_size) for k in missing)
+    left = sum(len(store.positions(k, n)) for k in missing)
     bar = tqdm(total=n, initial=n - left, desc=name, unit="image", disable=not progress)
     with hold_folder(store.folder), bar:
         began = _connect(address, actors, threads)

@@ -118,14 +118,23 @@ def create(
 
 # %% ../../nbs/6_appendix/64_store.ipynb #60bd6468
 @patch
+def positions(
+    self: OrderStore,
+    number: int,  # of a shard
+    n: int,  # images of the set
+) -> range:
+    "Which images a shard is for."
+    return range(number * self.shard_size, min(n, (number + 1) * self.shard_size))
+
+
+@patch
 def missing(
     self: OrderStore,
     n: int,  # images of the set
 ) -> list[int]:  # ascending
     "Numbers of shards that are not there, or hold less than they are to."
-    size = self.shard_size
     have = {k: shard.count for k, shard in self.shards.items()}
-    return [k for k in range(-(-n // size)) if have.get(k, 0) < min(size, n - k * size)]
+    return [k for k in range(-(-n // self.shard_size)) if have.get(k, 0) < len(self.positions(k, n))]
 
 # %% ../../nbs/6_appendix/64_store.ipynb #6d027aa5
 @patch
