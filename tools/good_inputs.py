@@ -672,8 +672,9 @@ LEFT_OUT = {
     r"core\.(files\.(digest|fingerprint)|hub\.weight_differences)|images\.kl16\.KL16\.load_public": _FILES,
     r"images\.(pictures\.load_pictures|sources\.(first_of_each_class"
     r"|load_images|write_idx))": _FILES,
-    r"images\.(datasets|shards)\..*|images\.dataset\.ImageSet\.(open|marks_at)|images\.pictures\.as_tensor": _FILES,
-    r"orders\.(store|parquet|engines)\..*|generate\.metrics\.reference_statistics|.*\.(load|from)_p.*": _FILES,
+    r"images\.((datasets|shards)\..*|dataset\.ImageSet\.(open|marks_at)|pictures\.as_tensor)": _FILES,
+    r"orders\.(store|parquet|engines)\..*|generate\.metrics\.reference_statistics": _FILES,
+    r".*\.(load|from)_p.*": _FILES,
     r"report\.(page|demo|demo_images)\..*|report\.verdicts\.(DemoRun\.__init__|caution)": _PAGE,
     r"report\.verdicts\.(describe_spacing|evaluate_demo_orders)|report\.rank\.short_name": _PAGE,
     r"images\.(decoding|folders)\..*|core\.records\..*|orders\.lookup\.save_order": _FILES,
