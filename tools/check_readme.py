@@ -164,7 +164,11 @@ def cvit_row(name, five):
 def cvit_rows(tier):
     five = result(f"cvit.{tier}")["table5"]
     trained = sorted((a for a in five if a.startswith("CViT")), key=lambda a: -five[a]["AuC"]["value"])
-    untrained = [f"{m} + {o}" for m in ("ViT", "RViT") for o in ("supervised", "pagerank", "variance")]
+    untrained = [
+        f"{m} + {o}"
+        for m in ("ViT", "RViT")
+        for o in ("supervised", "mean_certainty", "certainty", "pagerank", "variance")
+    ]
     named = ["ViT", *untrained, "RViT", *trained, "dynamic"]
     return [cvit_row(a, five) for a in named if a in five] + [
         f"| {a}: {row['share of MACs']:.0%} of the work | {row['top1']['value']:.1f} |" + " – |" * 6
@@ -210,6 +214,7 @@ TABLES = {  # caption in docs/results.md: its lines
     "Fine-tuning along an order": cmar_rows,
     "Classification from few patches": lambda: cvit_rows("small"),
     "Classification of photographs": lambda: cvit_rows("photos"),
+    "Classification along orders of long CoMAEs": lambda: cvit_rows("certainty"),
     "Agreement with the teacher": ranker_agreement_rows,
     "Ranking in one pass": ranker_gap_rows,
     "Rankers that long CoMAEs taught": lambda: ranker_gap_rows("certainty"),
@@ -529,6 +534,33 @@ def check_generation():
     return require(part, said, "Fine-tuning along an order")
 
 
+def check_classified_by_certainty():
+    "What is said about classifiers along orders of three CoMAEs of 12,000 steps."
+    part, found = (
+        section(page("docs/results.md"), "Classification from few patches"),
+        result("cvit.certainty"),
+    )
+    five, versus = found["table5"], found["versus"]["learned without labels"]
+    said = [
+        of(five[f"CViT, {o}"]["78 % − RViT"], 1)
+        for o in ("mean_certainty", "certainty", "halton", "pagerank")
+    ]
+    said += [
+        of(five["RViT + pagerank"]["78 % − RViT"], 1),
+        of(five["RViT + mean_certainty"]["78 % − RViT"], 1),
+    ]
+    for measure in ("78 % masked", "AuC"):
+        row = versus[measure]
+        assert (row["learned"], row["training_free"]) == ("mean_certainty", "halton"), row
+        said += [of(row["difference"], 1), of(row["by seed"], 1)]
+    gains = {o: five[f"CViT, {o}"]["78 % − RViT"] for o in ("mean_certainty", "pagerank")}
+    assert gains["mean_certainty"]["low"] > gains["pagerank"]["high"]
+    rates = {name: row["top1"]["0.9"]["value"] for name, row in five.items() if name.startswith("CViT")}
+    said.append(f"{rates['CViT, mean_certainty']:.1f} for {rates['CViT, halton']:.1f}")
+    assert max(rates, key=rates.get) == "CViT, supervised"
+    return require(part, said, "classification along certainty")
+
+
 def check_ranking():
     "What docs/results.md says about rankers of embedded images."
     part, ranked = section(page("docs/results.md"), "Ranking in one pass"), result("ranker.small")
@@ -837,6 +869,7 @@ CHECKS = (
     check_evaluation,
     check_questions,
     check_generation,
+    check_classified_by_certainty,
     check_ranking,
     check_speed,
     check_front,
