@@ -18,7 +18,7 @@ from tqdm import tqdm
 from ..core.checks import first_line
 from .dataset import EmptyPart, ImageSet, readable_name
 from .decoding import LEAVE_OUT, Fit, decode_image
-from .folders import find_listed, in_part
+from .folders import check_split, find_listed, in_part
 from .pictures import as_tensor
 from .sources import readable_files
 
@@ -93,7 +93,8 @@ def _columns(part: Any, what: str) -> tuple[str, str | None]:
     if not images:
         raise ValueError(f"hf:{what} has no column of images; it has {', '.join(part.features)}")
     named = [name for name, kind in kinds if isinstance(kind, datasets.ClassLabel)]
-    numbered = [name for name in ("label", "labels") if name in part.features]
+    whole = lambda kind: isinstance(kind, datasets.Value) and kind.dtype.startswith(("int", "uint"))
+    numbered = [name for name, kind in kinds if name in ("label", "labels") and whole(kind)]
     return images[0], next(iter(named + numbered), None)
 
 # %% ../../nbs/6_appendix/97_datasets.ipynb #f73818b6
@@ -120,9 +121,10 @@ def hub_images(
     test_fraction: float = 0.2,  # share of a set of one part that is the test part, in (0, 1)
 ) -> ImageSet:
     "A set of Hugging Face. Raises OSError or ValueError in one line."
+    split = check_split(f"hf:{what}", split)
+    parts = _splits(what, cache)
     import datasets
 
-    parts = _splits(what, cache)
     rows = _rows_of(parts, what, split)
     column, classes = _columns(rows, what)
     names = _names(rows, column)
