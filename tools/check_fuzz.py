@@ -156,7 +156,7 @@ def a_source_gives_orders(spec, grid, number):
     is_order(source(images, torch.arange(2)), 2, h * w)
 
 
-@prop(1, grid=grids, key=keys, n=st.integers(1, 5), damage=st.one_of(st.none(), st.binary(max_size=40)))
+@prop(1, grid=grids, key=keys, n=st.integers(0, 5), damage=st.one_of(st.none(), st.binary(max_size=40)))
 def stored_orders_come_back(grid, key, n, damage):
     folder = Path(tempfile.mkdtemp(dir=FOLDER))
     orders = random_permutation(torch.arange(n) + key // 2, grid[0] * grid[1])

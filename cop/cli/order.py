@@ -39,7 +39,7 @@ from ..orders.engines import fill_store, fill_with_ray
 from ..orders.lookup import order_source
 from ..orders.registry import describe_orders
 from ..orders.source import OrderSource
-from ..orders.store import OrderStore, is_store
+from ..orders.store import OrderStore, about_store
 from ..report.plots import contact_sheet
 from ..report.rank import RankedImages, short_name
 from ..report.results import save_figure
@@ -128,19 +128,19 @@ def _may_look_at(order: str, images: ImageSet, train_source: str | None, how: di
     return every.spread(1000) if ORDERS[order].model == "random_vit" else every
 
 # %% ../../nbs/6_appendix/78_cli_order.ipynb #1f6d3a58
-def _check_others(store: OrderStore, about: dict) -> None:
+def _check_others(out: str, was: dict, about: dict) -> None:
     "Raise a ValueError that says which orders a store holds, if they are not those that are made."
-    was = store.configuration
     differ = [name for name in about if was.get(name) != about[name]]
     options = [name for name in differ if name not in ("order", "key", "source", "set")]
+    if not differ:
+        return
     if "order" in differ:
         what = f"the order {was.get('order')}"
     elif options:
         what = f"the same order, made with other options ({', '.join(options)})"
     else:
-        what = f"{len(store):,} pictures of {was.get('source')}, which are others or have changed"
-    if differ:
-        raise ValueError(f"{store.folder} holds orders of {what}: name another --out, or remove that folder")
+        what = f"{len(OrderStore(out)):,} pictures of {was.get('source')}, which are others or have changed"
+    raise ValueError(f"{out} holds orders of {what}: name another --out, or remove that folder")
 
 
 def _store_for(
@@ -148,11 +148,11 @@ def _store_for(
 ) -> OrderStore:
     "The store of a folder, new or to be gone on with. Raises ValueError if it holds other orders."
     about = {"order": orders.name, "key": orders.key, "source": images.name, "set": images.key(), **about}
-    if is_store(o.out):
-        there = OrderStore(o.out)
-        if there.configuration.get("set") == about["set"]:  # a folder that was moved holds the same pictures
-            about["source"] = there.configuration.get("source")
-        _check_others(there, about)
+    if there := about_store(o.out):
+        was = there["configuration"]
+        if was.get("set") == about["set"]:  # a folder that was moved holds the same pictures
+            about["source"] = was.get("source")
+        _check_others(o.out, was, about)
     names = "files" if images.files else "positions"
     store = OrderStore.create(o.out, grid, orders.kind, about, o.shard_size, names)
     if not store.fits(images):
@@ -229,22 +229,22 @@ def _read_images(o: Order, name: str, option: str | None, network: Any, options:
     return images
 
 # %% ../../nbs/6_appendix/78_cli_order.ipynb #bd4be7b8
-def _fill(o: Order, store: OrderStore, images: ImageSet, rank: Callable, n: int) -> None:
+def _fill(o: Order, store: OrderStore, images: ImageSet, rank: Callable, n: int) -> OrderStore:
     "Make the shards that are missing. Raises ValueError for options that the engine does not have."
     if o.engine != "ray" and (o.actors or o.address):
         raise ValueError("--actors and --address are options of --engine ray")
     if o.engine == "ray":
         gpus = 1.0 if device_or_gpu(o.device).type == "cuda" else 0.0
         how = {"actors": o.actors, "address": o.address, "gpus": gpus}
-        fill_with_ray(store, images, rank, n, o.batch, name=o.order, **how)
-    elif o.engine == "accelerate":
+        return fill_with_ray(store, images, rank, n, o.batch, name=o.order, **how)
+    if o.engine == "accelerate":
         state = processes()
         share = (state.process_index, state.num_processes)
         with hold_folder(o.out):  # until all are done
             fill_store(store, images, rank, n, o.batch, state.is_main_process, o.order, share)
             state.wait_for_everyone()
-    else:
-        fill_store(store, images, rank, n, o.batch, name=o.order)
+        return OrderStore(o.out)  # with the shards of all processes
+    return fill_store(store, images, rank, n, o.batch, name=o.order)
 
 # %% ../../nbs/6_appendix/78_cli_order.ipynb #64bb0002
 def verb_order(o: Order) -> None:
@@ -276,14 +276,13 @@ def verb_order(o: Order) -> None:
         "grey": o.images.grey,
     }
     store = _store_for(o, orders, images, grid, {**about, "chosen_on": orders.chosen_on})
-    _fill(o, store, images, lambda x, i: orders(x.to(device), i).cpu(), n)
+    store = _fill(o, store, images, lambda x, i: orders(x.to(device), i).cpu(), n)
     if not process_number():  # the first one reports
-        _report(o, images, n, sizes)
+        _report(o, store, images, n, sizes)
 
 # %% ../../nbs/6_appendix/78_cli_order.ipynb #e62af4d8
-def _report(o: Order, images: ImageSet, n: int, sizes: list[tuple[int, int]]) -> None:
+def _report(o: Order, store: OrderStore, images: ImageSet, n: int, sizes: list[tuple[int, int]]) -> None:
     "Draw a contact sheet, and say what was done and what comes next."
-    store = OrderStore(o.out)
     if o.sheet:
         _write_sheet(Path(o.out) / "contact_sheet.png", images, store, evenly_spaced(n, o.sheet))
     rows, columns = store.grid

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from .checks import first_line
 from .config import fits_type, type_name
 from .files import atomic_write, digest
 
@@ -83,7 +84,7 @@ def parse_json(
     try:
         value = _unsealed(json.loads(text, parse_constant=_refuse_constant))
     except (ValueError, RecursionError) as e:  # ValueError: also bytes that are not UTF-8
-        raise ValueError(f"{where} is damaged ({str(e).splitlines()[0]}); {cure}") from e
+        raise ValueError(f"{where} is damaged ({first_line(e)}); {cure}") from e
     try:
         check_fields(value, kind, str(where))
     except ValueError as e:
@@ -194,7 +195,7 @@ def read_tensors(
     try:
         found, about = _open_tensors(Path(path))
     except (SafetensorError, OSError, ValueError, RecursionError) as e:
-        raise ValueError(f"{path} is damaged ({str(e).splitlines()[0]}); {cure}") from e
+        raise ValueError(f"{path} is damaged ({first_line(e)}); {cure}") from e
     if names is not None and set(found) != set(names):
         held = ", ".join(sorted(found)) or "nothing"
         raise ValueError(f"{path} holds {held}, not {', '.join(names)}; {cure}")

@@ -20,6 +20,7 @@ from .dataset import EmptyPart, ImageSet, readable_name
 from .decoding import LEAVE_OUT, Fit, decode_image
 from .folders import check_split, find_listed, in_part
 from .pictures import as_tensor
+from .shards import errors_of_url
 from .sources import readable_files
 
 # %% ../../nbs/6_appendix/97_datasets.ipynb #8abceb38
@@ -177,15 +178,11 @@ def url_images(
     "Pictures at a URL. Raises OSError or ValueError in one line."
     import fsspec
 
-    try:
+    with errors_of_url(url):
         system, root = fsspec.core.url_to_fs(url)
         listed = [path.removeprefix(root).lstrip("/") for path in system.find(root)]
         if not listed:
             system.ls(root)  # which says why
-    except (ImportError, ValueError) as e:
-        raise OSError(f"{url} cannot be read: {first_line(e)}") from e
-    except Exception as e:  # of as many kinds as there are services
-        raise OSError(f"{url} cannot be read ({first_line(e)}): is it there, and may you read it?") from e
     inside, names, labels, classes = find_listed(url, Path(), listed, split, test_fraction)
     top = root.rstrip("/") + ("" if inside == Path() else f"/{inside}")
     read = lambda name: decode_image(_fetched(system, f"{top}/{name}"), name, image_size, mode, fit)

@@ -155,7 +155,7 @@ def decode_image(
         with Image.open(file, formats=DECODERS) as image:
             _check_bits(image)
             pixels = _by_torchvision(image, file, mode)
-            if pixels is not None and image_size in (None, image.width) and image.width == image.height:
+            if pixels is not None and (image_size is None or image.size == (image_size, image_size)):
                 return pixels
             if pixels is None:
                 image = _upright(image, mode)

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from ..core.checks import MOST_TOKENS, check_order
+from ..core.checks import MOST_TOKENS, check_order, first_line
 from ..core.files import atomic_write, cache_path
 from ..core.records import parse_json, seal_json
 from ..images.dataset import readable_name
@@ -134,7 +134,7 @@ def _open(path: Path) -> pq.ParquetFile:
     except FileNotFoundError as e:
         raise FileNotFoundError(f"there are no orders at {path}") from e
     except (pa.ArrowException, OSError, ValueError) as e:
-        raise ValueError(f"{path} is damaged ({str(e).splitlines()[0]}); remove it, and {CURE}") from e
+        raise ValueError(f"{path} is damaged ({first_line(e)}); remove it, and {CURE}") from e
 
 
 def open_shard(
@@ -170,7 +170,7 @@ def read_columns(
     except (pa.ArrowException, OSError, ValueError) as e:
         if isinstance(e, FileNotFoundError) or str(path) in str(e):
             raise
-        raise ValueError(f"{path} is damaged ({str(e).splitlines()[0]}); {CURE}") from e
+        raise ValueError(f"{path} is damaged ({first_line(e)}); {CURE}") from e
 
 # %% ../../nbs/6_appendix/95_parquet.ipynb #8a8f6bf7
 def _matrix(path: Path, column: str, n_tokens: int) -> np.ndarray:  # (n, N)
