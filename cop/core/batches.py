@@ -6,7 +6,9 @@
 __all__ = []
 
 # %% ../../nbs/6_appendix/60_batches.ipynb #2c7de015
+import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 
 import torch
@@ -41,6 +43,7 @@ class _StepBatches(Dataset):
         self.augment = augment
         self.permutations = {}  # epoch → permutation of the samples
         self.positions = torch.arange(config.batch_size).chunk(processes)[process]
+        self.workers = _workers(data, processes) if config.workers is None else config.workers
 
     def __len__(self) -> int:
         return self.config.steps
@@ -53,6 +56,16 @@ class _StepBatches(Dataset):
             sample = self.data[self.sample_at(step * self.config.batch_size + i)]
             samples.append(self.augment(sample, key) if self.augment else sample)
         return {**default_collate(samples), "key": keys, "step": step}
+
+# %% ../../nbs/6_appendix/60_batches.ipynb #0d03f031
+_MOST_WORKERS = 8  # of one training process
+
+
+def _workers(data: Dataset, processes: int) -> int:
+    "How many loader processes help to read some data, where nobody said it."
+    if sys.platform != "linux" or not getattr(data, "is_decoded", bool)():
+        return 0
+    return min(_MOST_WORKERS, max(1, len(os.sched_getaffinity(0)) // processes))
 
 # %% ../../nbs/6_appendix/60_batches.ipynb #20354318
 @patch
@@ -78,7 +91,8 @@ def _load_batches(batches: _StepBatches, first: int, device: torch.device) -> It
         batches,
         batch_size=None,
         sampler=range(first, len(batches)),
-        num_workers=batches.config.workers,
+        num_workers=batches.workers,
+        multiprocessing_context="fork" if batches.workers and sys.platform == "linux" else None,
         pin_memory=device.type == "cuda",
         worker_init_fn=_ignore_signals,
         generator=torch.Generator(),

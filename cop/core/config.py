@@ -27,7 +27,9 @@ class TrainingConfig:
     ema: float = 0.999  # decay a step of the averaged weights, in [0, 1); 0 keeps no average
     precision: Literal["no", "bf16"] = "no"  # "no" (float32) or "bf16" (autocast)
     seed: int = 0  # of the sequence of the data and of all random numbers, ≥ 0
-    workers: int = 0  # loader processes of each training process, ≥ 0; 0 loads in the training process
+    # loader processes of each training process, ≥ 0; 0 loads in the training process; None: one a core, up
+    # to 8, for images that are decoded while training, on Linux, else 0
+    workers: int | None = None
     log_every: int = 50  # steps a line of metrics, ≥ 1
     checkpoint_every: int = 500  # steps a checkpoint, ≥ 1
     keep: int = 2  # checkpoints kept, the newest, ≥ 1
@@ -68,6 +70,8 @@ def _check_whole_numbers(config: TrainingConfig) -> None:
     }
     for name, least in minima.items():
         value = getattr(config, name)
+        if name == "workers" and value is None:
+            continue
         if type(value) is not int or not least <= value < 2**63:
             raise ValueError(
                 f"{name} is {value!r}; it must be a whole number of at least {least}, and of 63 bits"

@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['readable_name', 'check_classes', 'ImageSet', 'EmptyPart', 'check_indices', 'flip_sample', 'random_flip',
-           'crop_sample', 'evenly_spaced', 'mark_bytes', 'mark_file']
+           'crop_sample', 'evenly_spaced']
 
 # %% ../../nbs/1_question/01_images.ipynb #9ca42278
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -17,9 +17,10 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
+from ..core.ahead import in_threads
 from ..core.checks import checked
+from ..core.files import mark_bytes
 
 # %% ../../nbs/1_question/01_images.ipynb #01aa0001
 def readable_name(
@@ -74,7 +75,8 @@ class ImageSet(Dataset):
     @checked
     def __init__(
         self,
-        # (n, C, H, W) uint8 held in memory, or a function i → (C, H, W) uint8
+        # (n, C, H, W) uint8 held in memory, or a function i → (C, H, W) uint8, which several threads call
+        # at once if there are `files`
         source: Tensor | Callable[[int], Tensor],
         labels: Sequence[int],  # n integers, −1 where there is no label
         classes: Sequence[str] = (),  # the name of each label
@@ -163,7 +165,13 @@ def images(
         shape = self.read(0).shape if len(self) else (3, 0, 0)
         return torch.zeros(0, *shape, dtype=torch.uint8), self.labels[idx]
     names = [self.file_name(int(i)) for i in idx]
-    return _stack([self.read(int(i)) for i in idx], names), self.labels[idx]
+    return _stack(list(self._read_all(idx.tolist())), names), self.labels[idx]
+
+
+@patch
+def _read_all(self: ImageSet, positions: Sequence[int], bar: str | None = None) -> Iterator[Tensor]:
+    "Images one by one; files by several threads, since what a function of others may do is not known."
+    return in_threads(self.read, positions, bar) if self.files else map(self.read, positions)
 
 
 @patch
@@ -185,8 +193,7 @@ def in_memory(
     if self.tensor is not None:
         return self
     marks = self.marks()
-    positions = tqdm(range(len(self)), desc=f"decoding {self.name}", disable=not progress, leave=False)
-    decoded = [self.read(i) for i in positions]
+    decoded = list(self._read_all(range(len(self)), f"decoding {self.name}" if progress else None))
     names = [self.file_name(i) for i in range(len(self))]
     about = (self.labels, self.classes, self.name, self.files, self.skipped, self.folder)
     held = ImageSet(_stack(decoded, names), *about, self.part_of, self.opener)
@@ -281,28 +288,13 @@ def spread(
     whole = self if self.part_of is None else self.part_of
     return ImageSet(images, labels, self.classes, f"{self.name}, {most} of them", part_of=whole)
 
-# %% ../../nbs/1_question/01_images.ipynb #898d0248
-_BLOCK = 4096  # bytes
-
-
-def mark_bytes(
-    file: BinaryIO,  # that can be sought in
-) -> str:  # 16 hexadecimal digits
-    "What tells bytes from others at little cost: their number, and the first, middle and last of them."
-    size = file.seek(0, 2)
-    found = hashlib.sha256(f"{size} ".encode())
-    for start in (0, (size - _BLOCK) // 2, size - _BLOCK):
-        file.seek(max(0, start))
-        found.update(file.read(_BLOCK))
-    return found.hexdigest()[:16]
-
-
-def mark_file(path: str | Path) -> str:  # 16 hexadecimal digits
-    "What tells a file from others, by `mark_bytes`."
-    with Path(path).open("rb") as file:
-        return mark_bytes(file)
-
 # %% ../../nbs/1_question/01_images.ipynb #d0bea129
+@patch
+def is_decoded(self: ImageSet) -> bool:
+    "Is an image decoded, or fetched, whenever it is asked for?"
+    return self.tensor is None
+
+
 @patch
 def has_bytes(self: ImageSet) -> bool:
     "Do the images lie in files, or in shards, that can be read again?"
@@ -328,7 +320,8 @@ def _mark(self: ImageSet, i: int) -> str:
 def marks(self: ImageSet) -> list[str] | None:  # n; None: the images are no files that can be read
     "What tells the files of the images from others, whatever they are called; it is made once."
     if self.known_marks is None and self.has_bytes():
-        self.known_marks = [self._mark(i) for i in range(len(self))]
+        bar = f"marks of {self.name}" if len(self) > 20_000 else None  # a second or more
+        self.known_marks = list(in_threads(self._mark, range(len(self)), bar))
     return self.known_marks
 
 # %% ../../nbs/1_question/01_images.ipynb #483d7e92

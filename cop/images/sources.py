@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
+from ..core.ahead import in_threads
 from ..core.files import cache_path, data_path
 from ..core.registry import IMAGE_SOURCES
 from .dataset import EmptyPart, ImageSet, readable_name
@@ -195,13 +195,16 @@ def readable_files(
     folder: Path,  # what to call where they lie
 ) -> tuple[list, list[str]]:
     "The files that can be read, and one line for each that cannot; ValueError if there are none."
-    good, skipped = [], []
-    for name in tqdm(names, desc="checking files", leave=False, disable=len(names) < 1000):
+
+    def problem(name):
         try:
             read(name)
-            good.append(name)
         except (ValueError, OSError) as e:
-            skipped.append(str(e).removesuffix(LEAVE_OUT))
+            return str(e).removesuffix(LEAVE_OUT)
+
+    problems = list(in_threads(problem, names, "checking files" if len(names) >= 1000 else None))
+    good = [name for name, why in zip(names, problems) if why is None]
+    skipped = [why for why in problems if why is not None]
     if skipped:
         warnings.warn(
             f"{len(skipped)} of {len(names)} files could not be read and were left out: {_first(skipped)}",

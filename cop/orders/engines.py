@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from ..core.ahead import one_ahead
 from ..core.checks import check_counts, first_line
 from ..core.files import hold_folder
 from ..images.dataset import ImageSet
@@ -32,8 +33,8 @@ def fill_shard(
     "Order the images of a shard, and write it at the end. Raises ValueError if a picture changes meanwhile."
     positions, parts = torch.tensor(store.positions(number, n)), []
     marks = images.marks_at(positions)
-    for index in positions.split(batch):
-        parts.append(rank(images.images(index)[0], index))
+    for index, pixels in one_ahead(lambda index: images.images(index)[0], positions.split(batch)):
+        parts.append(rank(pixels, index))
         yield len(index)
     images.check_unchanged(positions, marks)  # orders and marks are of the same pictures
     names = [images.files[i] if images.files else str(i) for i in positions.tolist()]

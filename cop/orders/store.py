@@ -20,8 +20,8 @@ from fastcore.basics import patch
 from torch import Tensor
 
 from ..core.checks import check_counts, check_grid, check_order
-from ..core.files import hold_folder
-from ..images.dataset import ImageSet, check_indices, mark_file
+from ..core.files import hold_folder, mark_file
+from ..images.dataset import ImageSet, check_indices
 from .agreement import crop_order, flip_order, regrid_order
 from cop.orders.parquet import (
     CURE,

@@ -22,12 +22,12 @@ from torch import Tensor
 # %% ../../nbs/6_appendix/71_demo.ipynb #71ae05c4
 from ..core.checkpoints import newest_checkpoint, read_metrics
 from ..core.config import TrainingConfig
-from ..core.files import atomic_write, hold_folder
+from ..core.files import atomic_write, hold_folder, mark_file
 from ..core.hub import shipped_models
 from ..core.records import write_json
 from ..core.registry import IMAGE_SOURCES
 from ..entropy.gaussian import GaussianTokens
-from ..images.dataset import ImageSet, mark_file
+from ..images.dataset import ImageSet
 from ..images.tokenizers import PCAPatches
 from ..learn.comae import CoMAE, train_comae
 from ..learn.ranker import Ranker
