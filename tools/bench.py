@@ -554,6 +554,68 @@ def bench_ranked_vit(size, rounds, device, dtype):
     ]
 
 
+def write_jpegs(folder, count, size):
+    "Pictures of two classes with the detail of photographs: noise of all scales, as JPEG of quality 90."
+    from PIL import Image
+    from torch.nn.functional import interpolate
+
+    g = torch.Generator().manual_seed(0)
+    for i in range(count):
+        scales = [torch.randn(1, 3, size // k, size // k, generator=g) for k in (64, 32, 16, 8, 4, 2)]
+        x = sum(interpolate(noise, (size, size), mode="bilinear") for noise in scales)
+        pixels = (128 + 24 * x[0]).clamp(0, 255).byte().permute(1, 2, 0).numpy()
+        path = Path(folder) / "ab"[i % 2] / f"{i:04}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(path, quality=90)
+
+
+def file_readers(ours, theirs, workers, batch=32):
+    "Reading all pictures of a folder once: by ImageFolder, by threads, and as the batches of a training."
+    from torch.utils.data import DataLoader
+
+    from cop.core.batches import _load_batches, _StepBatches
+    from cop.core.config import TrainingConfig
+
+    config = TrainingConfig(steps=len(ours) // batch, batch_size=batch, workers=workers)
+    steps = _StepBatches(ours, config)
+    return [
+        lambda: sum(len(x) for x, _ in DataLoader(theirs, batch, num_workers=workers)),
+        lambda: sum(len(ours.images(i)[0]) for i in torch.arange(len(ours)).split(batch)),
+        lambda: sum(len(x["image"]) for x in _load_batches(steps, 0, torch.device("cpu"))),
+    ]
+
+
+def bench_files(rounds, count=256):
+    """Photographs from a folder against torchvision's ImageFolder, with as many workers as there are threads.
+
+    Once as they are, where torchvision's decoder applies, and once brought to another size.
+    """
+    import torchvision
+    from PIL import Image, ImageOps
+    from torchvision.transforms.v2.functional import pil_to_tensor
+
+    from cop.images.sources import load_images
+
+    workers, results = max(1, torch.get_num_threads()), []
+    fitted = lambda image: pil_to_tensor(ImageOps.fit(image, (224, 224), Image.Resampling.BICUBIC))
+    with tempfile.TemporaryDirectory() as d:
+        write_jpegs(d, count, 256)
+        for what, size, transform in (
+            ("of 256 pixels", None, pil_to_tensor),
+            ("brought to 224", 224, fitted),
+        ):
+            ours = load_images(d, "all", image_size=size)
+            theirs = torchvision.datasets.ImageFolder(d, transform)
+            assert [f"{d}/{name}" for name in ours.files] == [path for path, _ in theirs.imgs]
+            assert torch.equal(ours.images()[0], torch.stack([x for x, _ in theirs]))
+            plain, *times = best_times(file_readers(ours, theirs, workers), rounds)
+            for how, t in zip(("read by threads", "training batches"), times):
+                name = f"{count} photographs {what}, {workers} workers: {how} against ImageFolder"
+                goal = 1.2 if size is None else 1.0
+                results.append(dict(name=name, plain=plain, ours=t, goal=goal, images_per_second=count / t))
+    return results
+
+
 def hardware():
     "What the times depend on."
     cpu = platform.processor()
@@ -575,6 +637,7 @@ def hardware():
 
 
 TASKS = dict(
+    files=bench_files,
     pagerank=bench_pagerank,
     coverage=bench_coverage,
     dependencies=bench_dependencies,

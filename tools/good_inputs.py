@@ -302,6 +302,7 @@ def _images(e, k):
         moments = kl16.moments(rgb)
     e.add(torch.no_grad()(kl16.encode), rgb, name="images.kl16.KL16.encode")
     e.add(torch.no_grad()(kl16.moments), rgb, name="images.kl16.KL16.moments")
+    e.add(torch.no_grad()(kl16.both_moments), rgb, name="images.kl16.KL16.both_moments")
     e.add(kl16.sample, moments)
     e.add(torch.no_grad()(kl16.decode), kl16.sample(moments), name="images.kl16.KL16.decode")
     e.add(KL16, (32, 32), 32, 0.2)
@@ -674,6 +675,7 @@ LEFT_OUT = {
     r"|load_images|write_idx))": _FILES,
     r"images\.((datasets|shards)\..*|dataset\.ImageSet\.(open|marks_at)|pictures\.as_tensor)": _FILES,
     r"orders\.(store|parquet|engines)\..*|generate\.metrics\.reference_statistics": _FILES,
+    r"core\.(sharded|ahead)\..*|images\.latents\..*": _FILES,
     r".*\.(load|from)_p.*": _FILES,
     r"report\.(page|demo|demo_images)\..*|report\.verdicts\.(DemoRun\.__init__|caution)": _PAGE,
     r"report\.verdicts\.(describe_spacing|evaluate_demo_orders)|report\.rank\.short_name": _PAGE,

@@ -20,6 +20,7 @@ from torchvision.utils import make_grid
 from tqdm import tqdm
 
 # %% ../../nbs/6_appendix/79_cli_generate.ipynb #70ee23b1
+from .cache import load_latents
 from cop.cli.common import (
     check_size,
     command_source,
@@ -34,7 +35,7 @@ from .task import numbered_for, read_record
 from .verbs import EvaluateImages, Sample, TrainClassifier, TrainCmar, TrainMar, command_line
 from ..core.checks import check_counts
 from ..core.config import TrainingConfig
-from ..core.files import atomic_write
+from ..core.files import atomic_write, digest
 from ..core.hub import device_or_gpu
 from ..core.records import write_json
 from ..core.registry import ORDERS
@@ -87,10 +88,13 @@ def _warn_of_untrained_average(training: TrainingConfig) -> None:
 # %% ../../nbs/6_appendix/79_cli_generate.ipynb #f70e1a11
 def verb_train_mar(o: TrainMar) -> None:
     "Train a masked autoregressive generator."
-    images, held_out = training_sets(o.images, labelled=True)
+    if o.latents:
+        (images, tokenizer), held_out = load_latents(o.latents), None
+    else:
+        images, held_out = training_sets(o.images, labelled=True)
+        tokenizer = fit_tokenizer(images, o.tokens.tokenizer, o.tokens.patch_size, o.tokens.components)
     fields, training = _mar_fields(o), o.training.for_images(len(images))
     _warn_of_untrained_average(training)
-    tokenizer = fit_tokenizer(images, o.tokens.tokenizer, o.tokens.patch_size, o.tokens.components)
     how = {"flip": o.flip, "resume": o.resume, "held_out": held_out}
     train_mar(images, tokenizer, o.out, mar=fields, training=training, **how)
     print(f"{o.out}: sample with {command_line('sample', model=o.out)}")
@@ -110,12 +114,22 @@ def _sampling_order(
     return str(path)
 
 # %% ../../nbs/6_appendix/79_cli_generate.ipynb #6b8fe01f
+def _images_for(o: TrainCmar, tokenizer: Tokenizer) -> tuple[ImageSet, ImageSet | None]:
+    "Training images, or latents, and held-out ones. Raises ValueError if they do not fit the generator."
+    if not o.latents:
+        images, held_out = training_sets(o.images, "L" if tokenizer.channels == 1 else "RGB", labelled=True)
+        check_size(images, tokenizer, o.model)
+        return images, held_out
+    images, its = load_latents(o.latents)
+    if digest(*its.state_dict().values()) != digest(*tokenizer.state_dict().values()):
+        raise ValueError(f"{o.latents} holds latents of another autoencoder than that of {o.model}")
+    return images, None
+
+
 def verb_train_cmar(o: TrainCmar) -> None:
     "Fine-tune a generator along orders."
     net, tokenizer, _ = load_generator(o.model, o.public.size, o.public.vae)
-    mode = "L" if tokenizer.channels == 1 else "RGB"
-    images, held_out = training_sets(o.images, mode, labelled=True)
-    check_size(images, tokenizer, o.model)
+    images, held_out = _images_for(o, tokenizer)
     images = numbered_for(net, images)
     training, state = o.training.for_images(len(images)), processes()
     options = vars(o.models)
@@ -260,7 +274,7 @@ def _sampled_along(o: Sample, tokenizer: Tokenizer, classes: list[int]) -> Order
 def verb_sample(o: Sample) -> None:
     "Sample images along an order; what is there already is left as it is."
     check_counts(batch=o.batch, count=o.count)
-    net, tokenizer, digest = load_generator(o.model, o.public.size, o.public.vae)
+    net, tokenizer, weights = load_generator(o.model, o.public.size, o.public.vae)
     names = net.class_names or (list(wordnet_ids()) if net.class_num == 1000 and o.classes != "all" else [])
     out, classes, state = Path(o.out), _classes(o.classes, names, net.class_num), processes()
     along = _sampled_along(o, tokenizer, classes)
@@ -269,7 +283,7 @@ def verb_sample(o: Sample) -> None:
         diffusion_tables(o.diffusion_steps)
         net.diffloss.sampling_steps = o.diffusion_steps
     num_iter = len(masked_after(net.n_tokens, o.num_iter))
-    about = {"weights": digest, "order": along.key, "num_iter": num_iter, **how}
+    about = {"weights": weights, "order": along.key, "num_iter": num_iter, **how}
     about |= {"diffusion_steps": net.diffloss.sampling_steps, "precision": o.precision, "seed": o.seed}
     _check_record(out, about)
     about["images"] = _asked_for(out, classes, o.count)

@@ -39,6 +39,7 @@ VERBS = {  # what is typed: its options, the module of the function that does it
     "train vit": (verbs.TrainVit, "vit"),
     "train classifier": (verbs.TrainClassifier, "generate"),
     "sample": (verbs.Sample, "generate"),
+    "cache latents": (verbs.CacheLatents, "cache"),
     "demo": (verbs.Demo, "order"),
     "export": (verbs.Export, "export"),
 }

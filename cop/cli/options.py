@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['OptionalInt', 'OptionalFloat', 'OptionalText', 'PictureOptions', 'ImageOptions', 'ModelOptions', 'TrainingOptions',
-           'training_group', 'TokenOptions', 'PublicOptions', 'flat_options', 'options_of', 'option_types']
+           'training_group', 'WorkOptions', 'TokenOptions', 'PublicOptions', 'flat_options', 'options_of',
+           'option_types']
 
 # %% ../../nbs/6_appendix/74_cli_options.ipynb #a7d90c12
 import typing
@@ -91,6 +92,21 @@ def training_group(
     return field(default_factory=lambda: TrainingOptions(**vars(TRAININGS[kind])))
 
 # %% ../../nbs/6_appendix/74_cli_options.ipynb #c2e95d06
+@dataclass
+class WorkOptions:
+    "How much is done, and by whom."
+
+    limit: OptionalInt = None  # only so many images, the first
+    batch: int = 8  # images decoded and computed at once
+    shard_size: int = 256  # images a file: what an interruption can lose
+    # who works: this process; the processes of `accelerate launch $(which cop) …`, each its own files; or
+    # actors of Ray Data (pip install 'collapse-of-patches[scale]')
+    engine: Literal["local", "accelerate", "ray"] = "local"
+    actors: OptionalInt = None  # ray: processes that work (default: one a CPU core of this machine)
+    address: OptionalText = None  # ray: of a cluster, such as auto (default: a Ray of this call's own)
+    device: OptionalText = None  # cpu, cuda, mps (default: cuda if there is one, else cpu)
+
+
 @dataclass
 class TokenOptions:
     "How patches become tokens."

@@ -6,7 +6,6 @@
 __all__ = ['verb_train_comae', 'verb_order', 'verb_show', 'verb_demo']
 
 # %% ../../nbs/6_appendix/78_cli_order.ipynb #2779adbd
-from collections.abc import Callable
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -19,23 +18,22 @@ from cop.cli.common import (
     check_out,
     check_size,
     check_source,
+    fill,
     held_out_part,
     load_given,
     needed_option,
-    processes,
     training_sets,
 )
 from .options import ImageOptions
 from .verbs import Demo, Order, Show, TrainComae, command_line
 from ..core.checks import check_counts
-from ..core.files import atomic_write, hold_folder, process_number
+from ..core.files import atomic_write, process_number
 from ..core.hub import device_or_gpu
 from ..core.registry import IMAGE_SOURCES, ORDERS
 from ..images.dataset import ImageSet, evenly_spaced
 from ..images.pictures import load_pictures, picture_sizes
 from ..images.sources import load_images
 from ..images.tokenizers import fit_tokenizer, patch_grid
-from ..orders.engines import fill_store, fill_with_ray
 from ..orders.lookup import order_source
 from ..orders.registry import describe_orders
 from ..orders.source import OrderSource
@@ -72,7 +70,7 @@ def verb_train_comae(o: TrainComae) -> None:
 # %% ../../nbs/6_appendix/78_cli_order.ipynb #a7c0b1f9
 def _check_numbers(o: Order) -> None:
     "Raise a ValueError if a number is too small; None stands for no limit."
-    check_counts(batch=o.batch, shard_size=o.shard_size, limit=o.limit, chunk=o.chunk)
+    check_counts(batch=o.work.batch, shard_size=o.work.shard_size, limit=o.work.limit, chunk=o.chunk)
     check_counts(patch_size=o.patch_size, image_size=o.images.image_size)
     if o.sheet < 0:
         raise ValueError(f"sheet is {o.sheet}; it must be at least 0, which makes no contact sheet")
@@ -154,7 +152,7 @@ def _store_for(
             about["source"] = was.get("source")
         _check_others(o.out, was, about)
     names = "files" if images.files else "positions"
-    store = OrderStore.create(o.out, grid, orders.kind, about, o.shard_size, names)
+    store = OrderStore.create(o.out, grid, orders.kind, about, o.work.shard_size, names)
     if not store.fits(images):
         raise ValueError(
             f"{o.out} holds orders of other files than those in {images.name}: use another --out"
@@ -228,24 +226,6 @@ def _read_images(o: Order, name: str, option: str | None, network: Any, options:
         network[0].dependencies = partial(network[0].dependencies, chunk=o.chunk)
     return images
 
-# %% ../../nbs/6_appendix/78_cli_order.ipynb #bd4be7b8
-def _fill(o: Order, store: OrderStore, images: ImageSet, rank: Callable, n: int) -> OrderStore:
-    "Make the shards that are missing. Raises ValueError for options that the engine does not have."
-    if o.engine != "ray" and (o.actors or o.address):
-        raise ValueError("--actors and --address are options of --engine ray")
-    if o.engine == "ray":
-        gpus = 1.0 if device_or_gpu(o.device).type == "cuda" else 0.0
-        how = {"actors": o.actors, "address": o.address, "gpus": gpus}
-        return fill_with_ray(store, images, rank, n, o.batch, name=o.order, **how)
-    if o.engine == "accelerate":
-        state = processes()
-        share = (state.process_index, state.num_processes)
-        with hold_folder(o.out):  # until all are done
-            fill_store(store, images, rank, n, o.batch, state.is_main_process, o.order, share)
-            state.wait_for_everyone()
-        return OrderStore(o.out)  # with the shards of all processes
-    return fill_store(store, images, rank, n, o.batch, name=o.order)
-
 # %% ../../nbs/6_appendix/78_cli_order.ipynb #64bb0002
 def verb_order(o: Order) -> None:
     "Order the patches of images, and draw a contact sheet."
@@ -256,13 +236,13 @@ def verb_order(o: Order) -> None:
     check_out(o.out, o.images.source)
     name = o.order or ("pagerank" if o.models.comae else "ranker_coverage")
     _check_numbers(o)
-    device = device_or_gpu(o.device)
+    device = device_or_gpu(o.work.device)
     option, network, weights, options = _network(o, name, device)
     how = _reading(o, network)
     # args.yaml says what was done
     o.order, o.images.image_size, o.models.ranker = name, how["image_size"], options["ranker"]
     images = _read_images(o, name, option, network, options, how)
-    n = min(o.limit or len(images), len(images))
+    n = min(o.work.limit or len(images), len(images))
     sizes = _sizes_of(images, n)
     grid = _grid_of(images, network, o.patch_size)
     seen = _may_look_at(name, images, o.train_source, how)
@@ -276,7 +256,7 @@ def verb_order(o: Order) -> None:
         "grey": o.images.grey,
     }
     store = _store_for(o, orders, images, grid, {**about, "chosen_on": orders.chosen_on})
-    store = _fill(o, store, images, lambda x, i: orders(x.to(device), i).cpu(), n)
+    store = fill(o.work, store, images, lambda x, i: orders(x.to(device), i).cpu(), name)
     if not process_number():  # the first one reports
         _report(o, store, images, n, sizes)
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Order', 'Show', 'EvaluateOrders', 'EvaluateVit', 'EvaluateImages', 'TrainComae', 'TrainRanker', 'TrainMar',
-           'TrainCmar', 'TrainVit', 'TrainClassifier', 'Sample', 'Demo', 'Export', 'command_line']
+           'TrainCmar', 'TrainVit', 'TrainClassifier', 'Sample', 'Demo', 'CacheLatents', 'Export', 'command_line']
 
 # %% ../../nbs/6_appendix/75_cli_verbs.ipynb #c7e25f81
 import shlex
@@ -21,6 +21,7 @@ from cop.cli.options import (
     PublicOptions,
     TokenOptions,
     TrainingOptions,
+    WorkOptions,
     training_group,
 )
 from ..core.config import SIZES
@@ -43,18 +44,10 @@ class Order:
     # a set of images, or a folder, on whose training part greedy, supervised and mean_certainty are chosen
     train_source: OptionalText = None
     out: str = "runs/orders"  # folder of the orders and of contact_sheet.png
-    limit: OptionalInt = None  # order only so many images, the first
-    batch: int = 8  # images decoded and ordered at once
+    work: WorkOptions = field(default_factory=WorkOptions)
     # (image, target) sequences that CoMAE runs at once (default: about 0.5 MiB of states on a CPU)
     chunk: OptionalInt = None
-    shard_size: int = 256  # orders a file: what an interruption can lose
-    # who orders: this process; the processes of `accelerate launch $(which cop) order …`, each its own files;
-    # or actors of Ray Data (pip install 'collapse-of-patches[scale]')
-    engine: Literal["local", "accelerate", "ray"] = "local"
-    actors: OptionalInt = None  # ray: processes that order (default: one a CPU core of this machine)
-    address: OptionalText = None  # ray: of a cluster, such as auto (default: a Ray of this call's own)
     sheet: int = 12  # images on the contact sheet; 0: no sheet
-    device: OptionalText = None  # cpu, cuda, mps (default: cuda if there is one, else cpu)
     seed: int = 0  # of random orders
 
 # %% ../../nbs/6_appendix/75_cli_verbs.ipynb #37ad4ce1
@@ -187,6 +180,8 @@ class TrainMar:
 
     images: ImageOptions = field(default_factory=ImageOptions)
     tokens: TokenOptions = field(default_factory=lambda: TokenOptions(tokenizer="pixel", components=16))
+    # folder of cop cache latents: train on these, with their autoencoder, instead of on --source
+    latents: OptionalText = None
     out: str = "runs/mar"  # folder of the training: model/, tokenizer/, metrics.jsonl, checkpoints/
     width: int = _MAR["encoder_embed_dim"]  # channels of both transformers (mar_base: 768)
     depth: int = _MAR["encoder_depth"]  # blocks of each (mar_base: 12)
@@ -211,6 +206,8 @@ class TrainCmar:
     images: ImageOptions = field(default_factory=ImageOptions)
     models: ModelOptions = field(default_factory=ModelOptions)
     public: PublicOptions = field(default_factory=PublicOptions)
+    # folder of cop cache latents: train on these, with their autoencoder, instead of on --source
+    latents: OptionalText = None
     # the generator to be fine-tuned: folder of cop train mar, or the public checkpoint-last.pth
     model: OptionalText = None
     # a registered order, such as random (the control), pagerank (the paper's), pagerank_reversed, coverage,
@@ -310,6 +307,16 @@ class Demo:
     images: int = 100  # held-out images to order, at most, 10 … 2,000
     seed: int = 0  # of training and of random orders
     fresh: bool = False  # remove the demo that out holds, and start anew
+
+# %% ../../nbs/6_appendix/75_cli_verbs.ipynb #cf8ed281
+@dataclass
+class CacheLatents:
+    "Keep what MAR's autoencoder makes of images, to train generators on."
+
+    images: ImageOptions = field(default_factory=ImageOptions)
+    vae: OptionalText = None  # the autoencoder: the public kl16.ckpt, or a folder of one
+    work: WorkOptions = field(default_factory=WorkOptions)
+    out: str = "runs/latents"  # folder of the latents and of their tokenizer/, for cop train mar --latents
 
 # %% ../../nbs/6_appendix/75_cli_verbs.ipynb #08483068
 @dataclass

@@ -85,6 +85,17 @@ def _ignore_signals(worker: int):
         signal.signal(s, signal.SIG_IGN)
 
 
+def _plain_errors(loader: DataLoader) -> Iterator[dict]:
+    "What a loader gives. An error of a worker is raised as the worker raised it, in one line."
+    try:
+        yield from loader
+    except (ValueError, OSError) as e:
+        lines = str(e).strip().splitlines()
+        if "DataLoader worker" not in lines[0]:
+            raise
+        raise type(e)(lines[-1].removeprefix(f"{type(e).__name__}: ")) from e
+
+
 def _load_batches(batches: _StepBatches, first: int, device: torch.device) -> Iterator[dict]:
     "Yield the batches from step `first` on, on the device."
     loader = DataLoader(
@@ -97,7 +108,7 @@ def _load_batches(batches: _StepBatches, first: int, device: torch.device) -> It
         worker_init_fn=_ignore_signals,
         generator=torch.Generator(),
     )
-    for batch in loader:
+    for batch in _plain_errors(loader):
         yield {k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in batch.items()}
 
 # %% ../../nbs/6_appendix/60_batches.ipynb #d90b35e2

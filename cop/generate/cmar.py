@@ -25,12 +25,13 @@ from ..entropy.gaussian import GaussianTokens
 from .mar import MAR, mar_loss, masked_after, save_mar, to_tokens
 from ..images.dataset import ImageSet, random_flip
 from ..images.labels import align_training
+from ..images.latents import are_latents, check_latents
 from ..images.tokenizers import Tokenizer, check_tokens
 from ..learn.policy import AcquisitionPolicy
 from ..orders.lookup import order_source
 from ..orders.prior import ClassPrior
 from ..orders.registry import register_order
-from ..orders.source import OrderSource, PriorOrder, StoredOrder, training_orders
+from ..orders.source import ComputedOrder, OrderSource, PriorOrder, StoredOrder, training_orders
 
 # %% ../../nbs/3_generation/26_cmar.ipynb #aabf8904
 # the paper's, for MAR-B
@@ -39,6 +40,15 @@ CMAR_TRAINING = TrainingConfig(
 )
 
 # %% ../../nbs/3_generation/26_cmar.ipynb #1b80ce3d
+def _check_pixels(images: ImageSet, orders: OrderSource) -> None:
+    "Raise a ValueError if an order must look at images of which only latents are there."
+    if are_latents(images) and isinstance(orders, ComputedOrder):
+        raise ValueError(
+            f"the order {orders.name} looks at pixels, and {images.name} are latents: order the pictures "
+            "with cop order, and pass the folder of these orders"
+        )
+
+
 def _check_tokenizer(mar: MAR, tokenizer: Tokenizer) -> None:
     if (mar.grid, mar.dim) != (tuple(tokenizer.grid), tokenizer.dim):
         raise ValueError(
@@ -62,9 +72,11 @@ def train_cmar(
 ) -> MAR:  # in evaluation mode, with the averaged weights if the training keeps them
     "Fine-tune a MAR along orders; saves it under `out`. Raises ValueError if something does not fit."
     _check_tokenizer(mar, tokenizer)
+    check_latents(images, tokenizer)
     images, held_out = align_training(mar, images, held_out, mar.class_num)
     mar.check_labels(images.labels)
     orders = order_source(orders, mar.grid)
+    _check_pixels(images, orders)
     orders.check(images, mar.n_tokens)
     key = {
         "starting weights": digest(*mar.parameters()),
@@ -105,6 +117,7 @@ def cmar_variant(
     source = order_source(name, grid, images=images, **{"tokenizer": tokenizer, **given})
     if source.kind == "fixed" and not isinstance(source, StoredOrder):
         return Variant(name, source, source)
+    _check_pixels(images, source)
     source.check(images, grid[0] * grid[1])
     stored = source if isinstance(source, StoredOrder) else source.stored(images, folder, progress)
     if source.kind == "policy":

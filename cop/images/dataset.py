@@ -230,7 +230,10 @@ def flip_sample(
     flip: bool,  # mirror the image left to right?
 ) -> dict:  # the sample with the image mirrored or not, and "flip": bool
     "Mirror a sample's image if `flip`, and record it."
-    image = sample["image"].flip(-1) if flip else sample["image"]
+    image = sample["image"]
+    if flip:
+        is_pair = image.ndim == 4  # latents of an image and of its mirror image, as `LatentStore` keeps them
+        image = image.flip(0) if is_pair else image.flip(-1)
     return {**sample, "image": image, "flip": bool(flip)}
 
 # %% ../../nbs/1_question/01_images.ipynb #9fccfc03

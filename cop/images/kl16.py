@@ -77,7 +77,7 @@ class KL16(Tokenizer):
         super().__init__()
         self.image_size = tuple(image_size)
         self.grid = patch_grid(*image_size, 16)
-        self.dim = 16
+        self.dim, self.channels = 16, 3
         self.scale = scale
         self.vae = _autoencoder(base_channels)
 
@@ -98,6 +98,16 @@ def moments(
         )
     weight = self.vae.quant_conv.weight
     return self.vae.quant_conv(self.vae.encoder(images.to(weight) / 127.5 - 1))
+
+
+@patch
+@checked(empty=False)
+def both_moments(
+    self: KL16,
+    images: Tensor,  # uint8 (B, 3, H, W)
+) -> Tensor:  # (B, 2, 32, H/16, W/16) float16, of the images and of their mirror images
+    "What a training needs of images, to be kept. Raises ValueError on other images."
+    return torch.stack([self.moments(images), self.moments(images.flip(-1))], 1).half()
 
 
 @patch

@@ -18,15 +18,16 @@ from tqdm import tqdm
 from ..core.ahead import one_ahead
 from ..core.checks import check_counts, first_line
 from ..core.files import hold_folder
+from ..core.sharded import Sharded
 from ..images.dataset import ImageSet
-from .store import OrderStore
 
 # %% ../../nbs/6_appendix/98_engines.ipynb #adce6d12
 def fill_shard(
-    store: OrderStore,
+    store: Sharded,  # of orders, or of latents
     number: int,  # of the shard
     images: ImageSet,  # of one size
-    rank: Callable,  # images uint8 (B, C, H, W) and their positions (B,) → orders (B, N)
+    # images uint8 (B, C, H, W) and their positions (B,) → orders (B, N), or what the store holds of an image
+    rank: Callable,
     n: int,  # images of the set that are ordered, the first
     batch: int = 64,  # images ordered at once
 ) -> Iterator[int]:  # images that are done, batch by batch
@@ -42,7 +43,7 @@ def fill_shard(
 
 # %% ../../nbs/6_appendix/98_engines.ipynb #2303a278
 def fill_store(
-    store: OrderStore,
+    store: Sharded,
     images: ImageSet,  # of one size
     rank: Callable,  # as `fill_shard` takes it
     n: int | None = None,  # order the first n images; None: all
@@ -50,7 +51,7 @@ def fill_store(
     progress: bool = True,  # show a bar
     name: str = "orders",  # what the bar says
     share: tuple[int, int] = (0, 1),  # number of this process, and how many there are: each fills its shards
-) -> OrderStore:  # this one
+) -> Sharded:  # this one
     "Make the shards that are missing. Raises FolderInUse if another run does."
     n, (process, processes) = len(images) if n is None else min(n, len(images)), share
     missing = [k for k in store.missing(n) if k % processes == process]
@@ -105,15 +106,20 @@ def _connect(address: str | None, actors: int, threads: int) -> bool:  # was a l
         return False
     _check_address(address)
     here = {"num_cpus": actors * threads, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
-    try:
-        ray.init(address or "local", log_to_driver=False, logging_level="error", **({} if address else here))
-    except Exception as e:  # of many kinds: no such address, no cluster, another version
-        raise OSError(f"Ray cannot be reached at {address or 'this machine'}: {first_line(e)}") from e
+    how = {"address": address, **({} if address else {"address": "local", **here})}
+    for tries_left in (1, 0) if address is None else (0,):  # on a busy machine, a start may take too long
+        try:
+            ray.init(**how, log_to_driver=False, logging_level="error")
+            break
+        except Exception as e:  # of many kinds: no such address, no cluster, another version
+            ray.shutdown()
+            if not tries_left:
+                raise OSError(f"Ray cannot be reached at {address or 'this machine'}: {first_line(e)}") from e
     return True
 
 # %% ../../nbs/6_appendix/98_engines.ipynb #18128a6d
 def fill_with_ray(
-    store: OrderStore,
+    store: Sharded,
     images: ImageSet,  # of one size; they are read by the actors
     rank: Callable,  # and what follows, as `fill_store` takes it
     n: int | None = None,
@@ -125,7 +131,7 @@ def fill_with_ray(
     | None = None,  # of a cluster, such as "ray://head:10001" or "auto"; None: one is started here
     progress: bool = True,
     name: str = "orders",
-) -> OrderStore:  # the same one
+) -> Sharded:  # the same one
     "Make the shards that are missing. Raises ValueError for images that fail, OSError if Ray does."
     check_counts(batch=batch, actors=actors, threads=threads)
     n = len(images) if n is None else min(n, len(images))
@@ -150,7 +156,7 @@ def fill_with_ray(
     if failed:
         more = f" (so did {len(failed) - 1} other shards)" if len(failed) > 1 else ""
         raise ValueError(f"{failed[0]}; its shard was not made{more}, the others are there")
-    return OrderStore(store.folder)
+    return store.reopened()
 
 # %% ../../nbs/6_appendix/98_engines.ipynb #e1af2931
 def _rows(

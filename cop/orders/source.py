@@ -27,6 +27,11 @@ from .store import OrderStore, load_orders, select_orders
 from .training_free import random_order
 
 # %% ../../nbs/2_paper/17_source.ipynb #b9877f2e
+def _without_pair(images: Tensor) -> Tensor:  # (B, C, H, W)
+    "Images, or the latents of images without those of their mirror images (`103_latents`)."
+    return images[:, 0] if images.ndim == 5 else images
+
+
 class OrderSource:
     "Orders for batches of images. A subclass defines `orders_for`, with the arguments of `__call__`."
 
@@ -56,7 +61,7 @@ class OrderSource:
         batch: dict,  # "image", "index", "key", and "flip" or "box" where images were changed
     ) -> Tensor:  # (B, N)
         "An order for every image of a training batch."
-        return self(batch["image"], batch["index"], batch.get("flip"), batch.get("box"))
+        return self(_without_pair(batch["image"]), batch["index"], batch.get("flip"), batch.get("box"))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name}, {self.kind})"
@@ -83,7 +88,7 @@ def check(
     n_tokens: int,  # N of the model
 ) -> None:
     "Raise a ValueError unless there is an order of N patches for every image."
-    got = self(images.images([0])[0], torch.zeros(1, dtype=torch.int64)).shape[1]
+    got = self(_without_pair(images.images([0])[0]), torch.zeros(1, dtype=torch.int64)).shape[1]
     if got != n_tokens:
         raise ValueError(f"the orders are of {got} patches, the model has {n_tokens} tokens")
 

@@ -7,7 +7,6 @@ __all__ = ['is_store', 'about_store', 'OrderStore', 'select_orders', 'save_order
 
 # %% ../../nbs/6_appendix/64_store.ipynb #0209b4fe
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from ..core.checks import check_counts, check_grid, check_order
 from ..core.files import hold_folder, mark_file
+from ..core.sharded import Sharded
 from ..images.dataset import ImageSet, check_indices
 from .agreement import crop_order, flip_order, regrid_order
 from cop.orders.parquet import (
@@ -38,31 +38,25 @@ from cop.orders.parquet import (
 from .registry import Kind
 
 # %% ../../nbs/6_appendix/64_store.ipynb #304ad1c1
-_NAME = re.compile(r"orders-(\d{6,})\.parquet")
-
-
-def _shard_paths(folder: Path) -> dict[int, Path]:  # number → file, ascending
-    found = [(_NAME.fullmatch(path.name), path) for path in folder.iterdir()] if folder.is_dir() else []
-    return dict(sorted((int(match[1]), path) for match, path in found if match))
-
-
 def is_store(
     folder: str | Path,  # that may be a store
 ) -> bool:
     "Has a folder shards of orders?"
-    return bool(_shard_paths(Path(folder)))
+    return bool(OrderStore.paths(folder))
 
 
 def about_store(
     folder: str | Path,  # that may be a store
 ) -> dict | None:  # an `About`; None: there are no shards
     "What the first shard of a folder says of all. Raises ValueError if it is damaged."
-    first = next(iter(_shard_paths(Path(folder)).values()), None)
+    first = next(iter(OrderStore.paths(folder).values()), None)
     return None if first is None else open_shard(first).about
 
 # %% ../../nbs/6_appendix/64_store.ipynb #681412d1
-class OrderStore:
+class OrderStore(Sharded):
     "Orders of images in a folder of Parquet files. Reading them checks everything."
+
+    stem, suffix, what = "orders", ".parquet", "orders"
 
     def __init__(
         self,
@@ -70,37 +64,19 @@ class OrderStore:
         about: dict | None = None,  # what its shards are to say; None: it has some already
     ):
         self.folder = Path(folder)
-        self.shards = {k: open_shard(path) for k, path in _shard_paths(self.folder).items()}
+        self.shards = {k: open_shard(path) for k, path in self.paths(folder).items()}
         if not self.shards and about is None:
             hint = "give its folder, not a file" if self.folder.is_file() else CURE
             raise FileNotFoundError(f"there is no store of orders in {folder}: {hint}")
         self.about = about or next(iter(self.shards.values())).about
-        for shard in self.shards.values():
-            _check_same(shard, self.about)
+        self.check_same(self.about, ("grid", "kind", "configuration", "shard_size", "names"))
         self.grid, self.kind = tuple(self.about["grid"]), self.about["kind"]
         self.configuration, self.shard_size = self.about["configuration"], self.about["shard_size"]
         self._rows = self._names = None  # read when they are asked for
 
-    def __len__(self) -> int:
-        return sum(shard.count for shard in self.shards.values())
-
     def __repr__(self) -> str:
         rows, columns = self.grid
         return f"OrderStore({self.folder.name}: {len(self):,} orders on {rows} × {columns}, {self.kind})"
-
-# %% ../../nbs/6_appendix/64_store.ipynb #f7a30c52
-def _check_same(shard: Shard, about: dict) -> None:
-    "Raise a ValueError that shows the difference if a shard holds other orders."
-    for field in ("grid", "kind", "configuration", "shard_size", "names"):
-        was, now = shard.about[field], about[field]
-        if field == "configuration":
-            differ = [name for name in {**was, **now} if was.get(name) != now.get(name)]
-            was, now = ({name: part.get(name) for name in differ} for part in (was, now))
-        if was != now:
-            raise ValueError(
-                f"{shard.path.parent} holds orders of another {field} ({was}, not {now}); use another folder "
-                f"(seen in {shard.path.name})"
-            )
 
 # %% ../../nbs/6_appendix/64_store.ipynb #8b27d0f4
 @patch(cls_method=True)
@@ -124,26 +100,6 @@ def create(
         about["shard_size"] = there["shard_size"]
     return cls(folder, about)
 
-# %% ../../nbs/6_appendix/64_store.ipynb #60bd6468
-@patch
-def positions(
-    self: OrderStore,
-    number: int,  # of a shard
-    n: int,  # images of the set
-) -> range:
-    "Which images a shard is for."
-    return range(number * self.shard_size, min(n, (number + 1) * self.shard_size))
-
-
-@patch
-def missing(
-    self: OrderStore,
-    n: int,  # images of the set
-) -> list[int]:  # ascending
-    "Numbers of shards that are not there, or hold less than they are to."
-    have = {k: shard.count for k, shard in self.shards.items()}
-    return [k for k in range(-(-n // self.shard_size)) if have.get(k, 0) < len(self.positions(k, n))]
-
 # %% ../../nbs/6_appendix/64_store.ipynb #6d027aa5
 @patch
 def write(
@@ -158,7 +114,7 @@ def write(
     "Write a shard. Raises ValueError if orders do not fit the store, WriteError on a full disk."
     if not 0 < len(orders) <= self.shard_size:
         raise ValueError(f"{len(orders)} orders are no shard; the store's have 1 … {self.shard_size}")
-    path = self.folder / f"orders-{number:06d}.parquet"
+    path = self.path(number)
     count = write_shard(path, self.about, orders, images, labels, marks, scores)
     self.shards[number] = Shard(path, self.about, count, scores is not None)
     self.shards = dict(sorted(self.shards.items()))
@@ -178,17 +134,6 @@ def select_orders(
     if isinstance(every, Tensor):
         return every[index].long()
     return torch.from_numpy(every[index.numpy()].astype(np.int64))
-
-
-@patch
-def check_whole(self: OrderStore) -> None:
-    "Raise a ValueError if a shard is missing before the last one, or not full."
-    expected = self.missing(max(self.shards, default=0) * self.shard_size)
-    if expected:
-        first = expected[0] * self.shard_size
-        raise ValueError(
-            f"{self.folder} lacks orders of images from {first} on: the command that makes it goes on there"
-        )
 
 # %% ../../nbs/6_appendix/64_store.ipynb #5f1eb4af
 @patch
