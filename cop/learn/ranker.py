@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import Tensor, nn
 
-from ..core.checks import checked
+from ..core.checks import checked, values_known
 from ..core.hub import Pretrained
 from ..core.layers import Block, full_precision, rotary_angles, rotate
 from ..images.tokenizers import patch_grid
@@ -122,8 +122,7 @@ def forward(
     return Ranking(edges, self_information, teleport, scores)
 
 # %% ../../nbs/5_beyond/46_ranker.ipynb #5f4d63ca
-def _pixels(images: Tensor, patch_size: int) -> tuple[Tensor, tuple[int, int]]:
-    # (B, 3, H, W) float 0 … 1, and the grid
+def _check_images(images: Tensor, patch_size: int) -> tuple[int, int]:  # the grid
     kind = images.dtype if isinstance(images, Tensor) else type(images).__name__
     if kind != torch.uint8 and not getattr(kind, "is_floating_point", False):
         raise ValueError(f"images are {kind}; pass a tensor, uint8, or float in 0 … 1")
@@ -131,8 +130,7 @@ def _pixels(images: Tensor, patch_size: int) -> tuple[Tensor, tuple[int, int]]:
         raise ValueError(
             f"images are {tuple(images.shape)}; a ranker takes (batch ≥ 1, 3 or 1, height, width)"
         )
-    grid = patch_grid(*images.shape[2:], patch_size)
-    return (images / 255 if images.dtype == torch.uint8 else images).expand(-1, 3, -1, -1), grid
+    return patch_grid(*images.shape[2:], patch_size)
 
 
 @patch
@@ -161,13 +159,15 @@ def encode(
     images: Tensor,  # (B, 3 or 1, H, W): uint8, or float in 0 … 1
 ) -> tuple[Tensor, tuple[int, int]]:  # states (B, N, W), grid
     "One pass over an image. Raises ValueError if images cannot be cut into this ranker's patches."
-    x, grid = _pixels(images, self.patch_size)
-    p = self.patch_size
-    x = 4 * (x.to(self.embed.weight) - 0.5)  # device and precision
-    variance = (F.avg_pool2d(x.square(), p) - F.avg_pool2d(x, p).square()).mean(1).clamp(min=0)
-    log_variance = (variance + 1e-3).log().flatten(1)[..., None]
+    grid = _check_images(images, self.patch_size)
+    x, p = images.expand(-1, 3, -1, -1), self.patch_size
+    x = x.unflatten(3, (-1, p)).unflatten(2, (-1, p)).permute(0, 2, 4, 1, 3, 5).flatten(4).flatten(1, 2)
+    x = x.to(self.embed.weight)  # (B, N, 3, p²), device and precision
+    x = x * (4 / 255 if images.dtype == torch.uint8 else 4) - 2
+    variance = (x - x.mean(3, keepdim=True)).square().mean((2, 3))[..., None]
     position = self.interpolate_positions(self.position, grid)
-    h = self.embed(x).flatten(2).mT + position + self.contrast(log_variance)
+    h = F.linear(x.flatten(2), self.embed.weight.flatten(1), self.embed.bias)
+    h = h + position + self.contrast((variance + 1e-3).log())
     rotary = self._rotation(self.rotary, grid)
     for block in self.blocks:
         h = block(h, rotary)
@@ -183,13 +183,14 @@ def graph(
     "All edges from one product."
     rotary = self._rotation(self.edge_rotary, grid)
     q, k = (rotate(layer(states)[:, :, None], rotary)[:, :, 0] for layer in (self.query, self.key))
-    u = self.interpolate_positions(self.target_factors, grid)
-    v = self.interpolate_positions(self.source_factors, grid)
-    edges = (q @ k.mT * q.shape[2] ** -0.5 + u @ v.mT + self.edge_bias(states)).sigmoid()
-    off_diagonal = ~torch.eye(edges.shape[1], dtype=torch.bool, device=edges.device)
+    u, v = (self.interpolate_positions(x, grid) for x in (self.target_factors, self.source_factors))
+    itself = torch.eye(len(u), dtype=torch.bool, device=u.device)
+    both = (u @ v.mT).masked_fill(itself, -torch.inf)  # the sigmoid of −∞ is 0
+    q = q * q.shape[2] ** -0.5
+    edges = (torch.baddbmm(both, q, k.mT) + self.edge_bias(states)).sigmoid()
     prior = self.interpolate_positions(self.prior, grid)[:, 0]
     self_information = self.scale * F.softplus(self.self_information(states)[..., 0] + prior)
-    return edges * off_diagonal, self_information
+    return edges, self_information
 
 
 @patch
@@ -210,13 +211,12 @@ def propagate(
     steps: int = 8,  # t ≥ 0
 ) -> Tensor:  # (B, N), sums to 1
     "Differentiable steps of personalised PageRank; a target without sources teleports all it has."
-    total = edges.sum(2, keepdim=True)
-    empty = (total == 0).to(edges.dtype)[..., 0]
-    P = edges / total.masked_fill(total == 0, 1)
+    total = edges.sum(2)
+    share = damping / total.masked_fill(total < 1e-30, 1)  # so small: as if it had no sources
     r = teleport
     for _ in range(steps):
-        lost = (r * empty).sum(1, keepdim=True)
-        r = (1 - damping) * teleport + damping * ((r[:, None] @ P)[:, 0] + lost * teleport)
+        flow = ((r * share)[:, None] @ edges)[:, 0]
+        r = flow + (1 - flow.sum(1, keepdim=True)) * teleport
     return r
 
 # %% ../../nbs/5_beyond/46_ranker.ipynb #c30bbf66
@@ -322,16 +322,19 @@ def order(
     "An order for every image. Raises ValueError on bad images or an unknown reading."
     if reading not in get_args(Reading):
         raise ValueError(f"there is no reading {reading!r}; choose {', '.join(get_args(Reading))}")
-    r = _infer(self, images)
-    if reading == "coverage":
-        scores = _coverage_scores(r)
-    else:
-        scores = r.scores if reading == "score" else pagerank(r.off_diagonal, self.damping)
-    return order_from_scores(scores).to(images.device)
+    _check_images(images, self.patch_size)
+    in_cache = values_known() and self.embed.weight.device.type == "cpu"
+    parts = images.split(8) if in_cache else [images]
+    return order_from_scores(torch.cat([_read(self, x, reading) for x in parts])).to(images.device)
 
 
-def _coverage_scores(r: Ranking) -> Tensor:
-    # (B, N): the first half by coverage, above all others, the rest by score
+def _read(ranker: Ranker, images: Tensor, reading: Reading) -> Tensor:
+    # (B, N); with "coverage" the first half by coverage, above all others, the rest by score
+    r = _infer(ranker, images)
+    if reading == "pagerank":
+        return pagerank(r.off_diagonal, ranker.damping)
+    if reading == "score":
+        return r.scores
     half = -(-r.scores.shape[1] // 2)
     chosen = coverage_order(r.off_diagonal, r.self_information, steps=half)[:, :half]
     above = 1.0 + torch.arange(half, 0, -1, device=chosen.device)  # scores are below 1
