@@ -315,6 +315,8 @@ def _run(verb: str, options: Any) -> Any:
     from cop.core.checks import check_seed  # as the verb's function, it imports PyTorch
 
     check_seed(flat_options(options).get("seed", 0))
+    if getattr(options, "list", False):  # it makes nothing
+        return _function(verb)(options)
     with _held(flat_options(options).get("out")):
         try:
             result = _function(verb)(options)

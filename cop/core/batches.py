@@ -87,13 +87,17 @@ def _ignore_signals(worker: int):
 
 def _plain_errors(loader: DataLoader) -> Iterator[dict]:
     "What a loader gives. An error of a worker is raised as the worker raised it, in one line."
+    batches = iter(loader)
     try:
-        yield from loader
+        yield from batches
     except (ValueError, OSError) as e:
         lines = str(e).strip().splitlines()
         if "DataLoader worker" not in lines[0]:
             raise
         raise type(e)(lines[-1].removeprefix(f"{type(e).__name__}: ")) from e
+    finally:
+        # the error's traceback holds the loader, whose workers would outlive it: they ignore SIGTERM
+        getattr(batches, "_shutdown_workers", bool)()
 
 
 def _load_batches(batches: _StepBatches, first: int, device: torch.device) -> Iterator[dict]:
