@@ -42,6 +42,13 @@ def fill_shard(
     store.write(number, torch.cat(parts), names, images.labels[positions], marks)
 
 # %% ../../nbs/6_appendix/98_engines.ipynb #2303a278
+def _bar(store: Sharded, missing: list[int], n: int, whole: bool, name: str, show: bool) -> tqdm:
+    "A bar of images: of all n, with those that are there already, or of the missing ones alone."
+    left = sum(len(store.positions(k, n)) for k in missing)
+    there = n - left if whole else 0
+    return tqdm(total=left + there, initial=there, desc=name, unit="image", disable=not show)
+
+
 def fill_store(
     store: Sharded,
     images: ImageSet,  # of one size
@@ -55,9 +62,7 @@ def fill_store(
     "Make the shards that are missing. Raises FolderInUse if another run does."
     n, (process, processes) = len(images) if n is None else min(n, len(images)), share
     missing = [k for k in store.missing(n) if k % processes == process]
-    left = sum(len(store.positions(k, n)) for k in missing)
-    done = n - left if processes == 1 else 0
-    bar = tqdm(total=done + left, initial=done, desc=name, unit="image", disable=not progress)
+    bar = _bar(store, missing, n, processes == 1, name, progress)
     with hold_folder(store.folder), bar:
         for k in missing:
             for count in fill_shard(store, k, images, rank, n, batch):
@@ -141,8 +146,7 @@ def fill_with_ray(
     import ray
 
     actors = min(len(missing), actors or max(1, (os.cpu_count() or 1) // threads))
-    left = sum(len(store.positions(k, n)) for k in missing)
-    bar = tqdm(total=n, initial=n - left, desc=name, unit="image", disable=not progress)
+    bar = _bar(store, missing, n, True, name, progress)
     with hold_folder(store.folder), bar:
         began = _connect(address, actors, threads)
         try:
