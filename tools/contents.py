@@ -37,12 +37,18 @@ def chapter(path):
     return module, head.splitlines()[0][2:], claim[1] if claim else ""
 
 
+def in_sequence(path):
+    "What chapters are sorted by: 100 comes after 99."
+    number = re.match(r"\d+", path.name)
+    return (int(number[0]) if number else -1, path.name)
+
+
 def contents(root=ROOT):
     "Lines of a Markdown table a part; links are relative to the root."
     lines = []
     for folder, part in PARTS.items():
         lines += [f"### {part}", "", "| chapter | module | |", "| --- | --- | --- |"]
-        for path in sorted((root / "nbs" / folder).glob("*.ipynb")):
+        for path in sorted((root / "nbs" / folder).glob("*.ipynb"), key=in_sequence):
             module, title, claim = chapter(path)
             name = f"`cop.{module}`" if module else ""
             lines.append(f"| [{path.stem}](nbs/{folder}/{path.name}) {title} | {name} | {claim} |")

@@ -42,6 +42,7 @@ VERBS = {  # what is typed: its options, the module of the function that does it
     "cache latents": (verbs.CacheLatents, "cache"),
     "demo": (verbs.Demo, "order"),
     "export": (verbs.Export, "export"),
+    "cost": (verbs.Cost, "cost"),
 }
 
 # %% ../../nbs/6_appendix/76_cli_main.ipynb #f7051be9

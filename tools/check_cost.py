@@ -1,0 +1,112 @@
+"""Does `cop cost` predict what jobs take? Real runs at two sizes, 1 : 4, between two predictions.
+
+    python tools/check_cost.py PHOTOS            orders by 1 and 2 processes, and a training of CoMAE
+    python tools/check_cost.py PHOTOS --only comae --seconds 20
+
+PHOTOS is a folder of pictures of 256 pixels, 500 or so; more are links to them. Writes predicted and measured
+seconds and their ratio, with the hardware and the load of the machine, into data/results/cost.json. It is no
+part of `make test`: it takes minutes, and other work on the machine disturbs it.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from cop.images.sources import load_images
+from cop.report.cost import Rates, busiest, link_pictures
+from cop.report.results import write_result
+
+ROOT = Path(__file__).resolve().parent.parent
+SIZES = {"order": (500, 2000), "comae": (40, 160)}  # images, steps
+JOBS = {"order, 1 process": 1, "order, 2 processes": 2, "comae, 1 process": 1}
+COMAE = {"image_size": 64, "patch_size": 8, "batch_size": 32}
+
+
+def words(options):
+    return [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+
+
+def timed(command):
+    begin = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        sys.exit(f"{command} failed:\n{done.stderr[-2000:]}")
+    return time.monotonic() - begin
+
+
+def predict(job, photos, seconds):
+    "The rates that `cop cost` measures."
+    with tempfile.TemporaryDirectory() as folder:
+        own = {"task": "order", "images": 2000}
+        if job.startswith("comae"):
+            own = {"task": "train-comae", "images": 400, "steps": 160, **COMAE}
+        own |= {"processes": JOBS[job], "source": photos, "seconds": seconds, "out": folder}
+        timed([sys.executable, "-m", "cop.cli.start", "cost", *words(own)])
+        return json.loads(Path(folder, "cost.json").read_text())["rates"]
+
+
+def real(job, photos, size):
+    "Seconds that the job takes, from the start of Python to its end."
+    count = JOBS[job]
+    with tempfile.TemporaryDirectory() as folder:
+        if job.startswith("comae"):
+            own = {"source": photos, "steps": size, "out": f"{folder}/run", **COMAE}
+            return timed([sys.executable, "-m", "cop.cli.start", "train", "comae", *words(own)])
+        images = load_images(photos, "all")
+        link_pictures(f"{folder}/photos", [images.folder / name for name in images.files], size)
+        own = {"source": f"{folder}/photos", "out": f"{folder}/orders"}
+        command = [sys.executable, "-m", "cop.cli.start", "order"]
+        if count > 1:
+            launch = f"accelerate.commands.launch --cpu --num_processes {count} --num_machines 1"
+            launch += " --mixed_precision no --dynamo_backend no --main_process_port 0 -m cop.cli.start order"
+            command, own = [sys.executable, "-m", *launch.split()], own | {"engine": "accelerate"}
+        return timed([*command, *words(own)])
+
+
+def predicted(job, rates, size):
+    if job.startswith("comae"):
+        return Rates(**rates).seconds(400, size, -(-size // 200))
+    return Rates(**rates).seconds(size, busiest(size, JOBS[job]))
+
+
+def check(job, photos, seconds):
+    "Rows of a job: what was predicted, before and after, and what it took."
+    small, large = SIZES[job.split(",")[0]]
+    before = predict(job, photos, seconds)
+    took = {small: real(job, photos, small), large: real(job, photos, large)}
+    rates = [before, predict(job, photos, seconds)]
+    rows = []
+    for size, measured in took.items():
+        both = [predicted(job, its, size) for its in rates]
+        mean = sum(both) / 2
+        row = {"job": job, "size": size, "predicted": round(mean, 1), "measured": round(measured, 1)}
+        row |= {"ratio": round(mean / measured, 3), "before_and_after": [round(x, 1) for x in both]}
+        rows.append(row | {"load": [round(x, 1) for x in os.getloadavg()]})
+        print(rows[-1], flush=True)
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("photos")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--out", type=Path, default=ROOT / "data" / "results" / "cost.json")
+    args = parser.parse_args()
+    there = json.loads(args.out.read_text())["rows"] if args.out.exists() else []
+    for job in JOBS:
+        if args.only in job:
+            photos = str(Path(args.photos).resolve())
+            there = [row for row in there if row["job"] != job] + check(job, photos, args.seconds)
+            write_result(args.out, {"rows": there, "unit": "seconds", "cores": os.cpu_count()})
+
+
+if __name__ == "__main__":
+    main()
