@@ -1,16 +1,18 @@
-"""Does `cop cost` predict what jobs take? Real runs at two sizes, 1 : 4, between two predictions.
+"""Does `cop cost` predict what jobs take? Real runs at two sizes, 1 : 4, between predictions.
 
     python tools/check_cost.py PHOTOS            orders by 1 and 2 processes, and a training of CoMAE
     python tools/check_cost.py PHOTOS --only comae --seconds 20
 
-PHOTOS is a folder of pictures of 256 pixels, 500 or so; more are links to them. Writes predicted and measured
-seconds and their ratio, with the hardware and the load of the machine, into data/results/cost.json. It is no
-part of `make test`: it takes minutes, and other work on the machine disturbs it.
+PHOTOS is a folder of pictures of 256 pixels, 500 or so; more are links to them. Predictions and real runs
+take turns, since other work on the machine comes and goes. Their medians in seconds and their ratio are
+written, with the hardware and the load of the machine, into data/results/cost.json. It is no part of
+`make test`: it takes minutes.
 """
 
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,7 +24,7 @@ from cop.report.cost import Rates, busiest, link_pictures
 from cop.report.results import write_result
 
 ROOT = Path(__file__).resolve().parent.parent
-SIZES = {"order": (500, 2000), "comae": (40, 160)}  # images, steps
+SIZES = {"order": (250, 1000), "comae": (40, 160)}  # images, steps
 JOBS = {"order, 1 process": 1, "order, 2 processes": 2, "comae, 1 process": 1}
 COMAE = {"image_size": 64, "patch_size": 8, "batch_size": 32}
 
@@ -42,7 +44,7 @@ def timed(command):
 def predict(job, photos, seconds):
     "The rates that `cop cost` measures."
     with tempfile.TemporaryDirectory() as folder:
-        own = {"task": "order", "images": 2000}
+        own = {"task": "order", "images": 1000}
         if job.startswith("comae"):
             own = {"task": "train-comae", "images": 400, "steps": 160, **COMAE}
         own |= {"processes": JOBS[job], "source": photos, "seconds": seconds, "out": folder}
@@ -74,20 +76,23 @@ def predicted(job, rates, size):
     return Rates(**rates).seconds(size, busiest(size, JOBS[job]))
 
 
-def check(job, photos, seconds):
-    "Rows of a job: what was predicted, before and after, and what it took."
-    small, large = SIZES[job.split(",")[0]]
-    before = predict(job, photos, seconds)
-    took = {small: real(job, photos, small), large: real(job, photos, large)}
-    rates = [before, predict(job, photos, seconds)]
+def check(job, photos, seconds, repeats):
+    "Rows of a job, a size each."
+    sizes, rates, took = SIZES[job.split(",")[0]], [], {}
+    for _ in range(repeats):
+        rates.append(predict(job, photos, seconds))
+        for size in sizes:
+            took.setdefault(size, []).append(real(job, photos, size))
+    rates.append(predict(job, photos, seconds))
     rows = []
-    for size, measured in took.items():
-        both = [predicted(job, its, size) for its in rates]
-        mean = sum(both) / 2
-        row = {"job": job, "size": size, "predicted": round(mean, 1), "measured": round(measured, 1)}
-        row |= {"ratio": round(mean / measured, 3), "before_and_after": [round(x, 1) for x in both]}
-        rows.append(row | {"load": [round(x, 1) for x in os.getloadavg()]})
-        print(rows[-1], flush=True)
+    for size in sizes:
+        every = [predicted(job, its, size) for its in rates]
+        mine, measured = statistics.median(every), statistics.median(took[size])
+        row = {"job": job, "size": size, "predicted": round(mine, 1), "measured": round(measured, 1)}
+        row |= {"ratio": round(mine / measured, 3), "every_prediction": [round(x, 1) for x in every]}
+        row |= {"every_run": [round(x, 1) for x in took[size]], "load": round(os.getloadavg()[2], 1)}
+        rows.append(row)
+        print(row, flush=True)
     return rows
 
 
@@ -98,13 +103,16 @@ def main():
     parser.add_argument("photos")
     parser.add_argument("--only", default="")
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--out", type=Path, default=ROOT / "data" / "results" / "cost.json")
     args = parser.parse_args()
     there = json.loads(args.out.read_text())["rows"] if args.out.exists() else []
     for job in JOBS:
         if args.only in job:
             photos = str(Path(args.photos).resolve())
-            there = [row for row in there if row["job"] != job] + check(job, photos, args.seconds)
+            there = [row for row in there if row["job"] != job] + check(
+                job, photos, args.seconds, args.repeats
+            )
             write_result(args.out, {"rows": there, "unit": "seconds", "cores": os.cpu_count()})
 
 

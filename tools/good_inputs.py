@@ -22,7 +22,6 @@ from cop.images.kl16 import KL16
 from cop.learn import certainty, comae, distillation, objectives, policy
 from cop.learn import ranker as ranker_module
 from cop.orders import agreement, graph, lookup, prior, rankings, registry, source, training_free
-from cop.report import cost as report_cost
 from cop.report import curves, verdicts
 
 PATCH = 4  # pixels
@@ -572,7 +571,6 @@ def _report(e, k):
     e.add(verdicts.half_known, torch.linspace(9, 0, k.n + 1)[None])
     e.add(cop.rank, images, order="variance", patch_size=PATCH, seed=0, batch=2)
     e.add(cop.rank, k.images, patch_size=PATCH, order="halton")
-    e.add(report_cost.busiest, 300, 2, 256)
     e.add(curves.plot_gaps, {"a": (0.1, 0.0, 0.2)})
 
 
@@ -686,7 +684,7 @@ LEFT_OUT = {
     r"images\.labels\..*|orders\.prior\.ClassPrior\.aligned": _NAMES,
     r"core\.config\.learning_rate": "its step is counted by the loop of a training",
     r"report\.curves\.plot_curves|report\.plots\..*": _PAGE,
-    r"report\.cost\.(?!busiest).*": "counts and times a job that `cop cost` has checked (101_cli_cost)",
+    r"report\.cost\..*": "counts and times a job that `cop cost` has checked (101_cli_cost)",
     r"report\.(evaluate\.evaluate_orders|rank\.RankedImages\..*)": "tested in 72_rank and 73_evaluate",
 }
 

@@ -26,7 +26,8 @@ from ..report.cost import Prediction, Rates, busiest, describe
 
 # %% ../../nbs/6_appendix/101_cli_cost.ipynb #35c38c0f
 TASKS = ("order", "latents", *(f"train-{kind}" for kind in TRAININGS))
-_EFFICIENCY = {"order": 0.1, "latents": 0.3}  # of a GPU's peak; trainings .35
+# share of a GPU's peak; .35 of trainings of a public size, or of a ViT
+_EFFICIENCY = {"order": 0.1, "latents": 0.3, "train-vit": 0.35}
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:
@@ -57,7 +58,7 @@ def _check(o: Cost) -> None:
         raise ValueError(f"{o.task} has no steps: leave --epochs, --steps and --batch_size out")
     _check_devices(o)
 
-
+# %% ../../nbs/6_appendix/101_cli_cost.ipynb #2df67851
 def _check_devices(o: Cost) -> None:
     "Raise a ValueError for GPUs that are not known, or processes that this machine has no cores for."
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -106,7 +107,7 @@ def _mar_size(size: str | None, patch_size: int) -> dict:
     tokens = {"tokenizer": "pca", "components": 16, "patch_size": patch_size}
     return {**one, **head, **public, **tokens}
 
-
+# %% ../../nbs/6_appendix/101_cli_cost.ipynb #4e6ec09c
 def _options(o: Cost, training: TrainingConfig, source: str) -> tuple[dict, dict]:
     "Options of the verb of a training, and of the generator that `train cmar` begins with."
     kind, common = o.task.removeprefix("train-"), {"source": source, "image_size": o.image_size}
@@ -145,7 +146,7 @@ def _job(o: Cost, folder: str) -> dict:
     if o.task == "order":
         return job
     paths = [Path(file) for file in files]
-    train = min(o.images, 256 if o.task == "train-ranker" else _FULL)
+    train = min(o.images, 32 if o.task == "train-ranker" else _FULL)
     held_out = min(_HELD_OUT, max(1, train // 4))
     for part, count in (("train", train), ("test", held_out)):
         counted.link_pictures(f"{folder}/pictures/{part}", paths, count, min(o.classes, train, held_out))
@@ -154,7 +155,7 @@ def _job(o: Cost, folder: str) -> dict:
     options, generator = _options(o, _training(o), f"{folder}/pictures")
     return job | {"options": options, "generator": generator, "pictures": train + held_out}
 
-
+# %% ../../nbs/6_appendix/101_cli_cost.ipynb #d2ca1c06
 def _where(o: Cost) -> str:
     cores = (
         f"1 process of {torch.get_num_threads()} threads"
@@ -228,12 +229,12 @@ def _reading(o: Cost) -> dict[str, float]:
     finally:
         torch.set_num_threads(threads)
 
-
+# %% ../../nbs/6_appendix/101_cli_cost.ipynb #f0e7d26e
 def _counted(o: Cost) -> Prediction:
     "A prediction from FLOPs, a GPU's peak, and how fast pictures are decoded here."
     gpus, cores = o.gpus or 1, o.cores or os.cpu_count() or 1
     training = _training(o) if o.task.startswith("train-") else None
-    efficiency = o.efficiency or _EFFICIENCY.get(o.task, 0.35)
+    efficiency = o.efficiency or _EFFICIENCY.get(o.task, 0.35 if o.size else 0.05)
     flops, parameters = _flops(o)
     its = _reading(o)
     seen = training.steps * training.batch_size if training else o.images

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['Order', 'Show', 'EvaluateOrders', 'EvaluateVit', 'EvaluateImages', 'TrainComae', 'TrainRanker', 'TrainMar',
-           'TrainCmar', 'TrainVit', 'TrainClassifier', 'Sample', 'Demo', 'CacheLatents', 'Export', 'command_line']
+           'TrainCmar', 'TrainVit', 'TrainClassifier', 'Sample', 'Demo', 'CacheLatents', 'Export', 'Cost',
+           'command_line']
 
 # %% ../../nbs/6_appendix/75_cli_verbs.ipynb #c7e25f81
 import shlex
@@ -329,6 +330,36 @@ class Export:
     # of a classifier: the share of an order's patches that it sees, above 0 and at most 1.0 (default: all
     # patches, without an order)
     keep: OptionalFloat = None
+
+# %% ../../nbs/6_appendix/75_cli_verbs.ipynb #c057ab1e
+@dataclass
+class Cost:
+    "Predict what a job will cost: hours, memory, disk."
+
+    # order, latents, train-comae, train-ranker, train-mar, train-cmar, train-vit, train-classifier
+    task: str = "order"
+    images: int = 1_281_167  # images that are ordered, encoded or trained on (default: ImageNet-1k's)
+    # a folder of your pictures, to be measured with (default: made-up ones of image_size)
+    source: OptionalText = None
+    image_size: int = 256  # pixels, both sides
+    patch_size: int = 16  # pixels, both sides of a patch; must divide image_size
+    classes: int = 1000  # of the images, for trainings with classes
+    epochs: OptionalFloat = None  # trainings: passes over the images, instead of steps
+    steps: OptionalInt = None  # trainings (default: the training's own)
+    batch_size: OptionalInt = None  # images a step, of all processes together (default: the training's own)
+    size: OptionalText = None  # of train-mar and train-cmar: mar_base, mar_large, mar_huge, on stored latents
+    model: str = "vit_tiny_patch16_224"  # of train-vit: timm's name
+    processes: int = 1  # processes on the CPU cores of this machine, measured at once
+    gpus: int = 0  # GPUs (default: 1 where --gpu is given)
+    # name of a GPU whose peak is known, such as a100, h100, h200, l4 or rtx4090 (default: this machine's CPU
+    # is measured)
+    gpu: OptionalText = None
+    # share of the GPU's peak that is reached, 0 … 1 (default: order .1, latents .3, train-vit and public
+    # sizes .35, other trainings, whose models are small, .05)
+    efficiency: OptionalFloat = None
+    cores: OptionalInt = None  # CPU cores that decode beside the GPUs (default: this machine's)
+    seconds: float = 10.0  # how long the job is measured, beside its start
+    out: OptionalText = None  # folder of cost.json (default: nothing is written)
 
 # %% ../../nbs/6_appendix/75_cli_verbs.ipynb #519843ca
 def command_line(

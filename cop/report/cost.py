@@ -192,7 +192,7 @@ def classifier_flops(
         images = torch.empty(1, 3, image_size, image_size)
     return count_flops(lambda: model(images)[1].sum()), _parameters(model)
 
-
+# %% ../../nbs/6_appendix/100_cost.ipynb #d5e0ff62
 @cache
 def ranker_flops(
     image_size: int,  # pixels, both sides
