@@ -20,7 +20,7 @@ from torchvision.utils import make_grid
 from tqdm import tqdm
 
 # %% ../../nbs/6_appendix/79_cli_generate.ipynb #70ee23b1
-from .cache import load_latents
+from .cache import autoencoder_digest, load_latents
 from cop.cli.common import (
     check_size,
     command_source,
@@ -31,11 +31,12 @@ from cop.cli.common import (
     processes,
     training_sets,
 )
+from .options import ImageOptions
 from .task import numbered_for, read_record
 from .verbs import EvaluateImages, Sample, TrainClassifier, TrainCmar, TrainMar, command_line
 from ..core.checks import check_counts
 from ..core.config import TrainingConfig
-from ..core.files import atomic_write, digest
+from ..core.files import atomic_write
 from ..core.hub import device_or_gpu
 from ..core.records import write_json
 from ..core.registry import ORDERS
@@ -46,6 +47,7 @@ from ..generate.mar import masked_after, train_mar
 from ..generate.metrics import Statistics, evaluate_samples, frechet_interval
 from ..images.dataset import ImageSet, evenly_spaced
 from ..images.decoding import read_image as decode_image
+from ..images.kl16 import KL16
 from ..images.labels import wordnet_ids
 from ..images.sources import load_images
 from ..images.tokenizers import Tokenizer, fit_tokenizer
@@ -86,8 +88,21 @@ def _warn_of_untrained_average(training: TrainingConfig) -> None:
         )
 
 # %% ../../nbs/6_appendix/79_cli_generate.ipynb #f70e1a11
+def _check_alone(o: TrainMar | TrainCmar) -> None:
+    "Raise a ValueError for options of images or tokens beside latents, which have their own."
+    typed = [
+        name
+        for group in ("images", "tokens")
+        for name, value in vars(getattr(o, group, None) or ImageOptions()).items()
+        if value != getattr(getattr(type(o)(), group, ImageOptions()), name)
+    ]
+    if o.latents and typed:
+        raise ValueError(f"--latents are the images and their tokens: leave --{' and --'.join(typed)} out")
+
+# %% ../../nbs/6_appendix/79_cli_generate.ipynb #6d53ffb0
 def verb_train_mar(o: TrainMar) -> None:
     "Train a masked autoregressive generator."
+    _check_alone(o)
     if o.latents:
         (images, tokenizer), held_out = load_latents(o.latents), None
     else:
@@ -121,13 +136,14 @@ def _images_for(o: TrainCmar, tokenizer: Tokenizer) -> tuple[ImageSet, ImageSet 
         check_size(images, tokenizer, o.model)
         return images, held_out
     images, its = load_latents(o.latents)
-    if digest(*its.state_dict().values()) != digest(*tokenizer.state_dict().values()):
+    if not isinstance(tokenizer, KL16) or autoencoder_digest(its) != autoencoder_digest(tokenizer):
         raise ValueError(f"{o.latents} holds latents of another autoencoder than that of {o.model}")
     return images, None
 
-
+# %% ../../nbs/6_appendix/79_cli_generate.ipynb #2790b7f5
 def verb_train_cmar(o: TrainCmar) -> None:
     "Fine-tune a generator along orders."
+    _check_alone(o)
     net, tokenizer, _ = load_generator(o.model, o.public.size, o.public.vae)
     images, held_out = _images_for(o, tokenizer)
     images = numbered_for(net, images)

@@ -43,8 +43,8 @@ class PictureOptions:
 class ImageOptions(PictureOptions):
     "Which images are read, and how."
 
-    # part of the source: train, test (imagenet: val) or, of a folder, all (default: train to train, test to
-    # evaluate, all of a folder to order)
+    # part of the source: train, test (imagenet: val) or, of a folder or shards, all (default: train to train,
+    # test to evaluate, all of a folder or of shards to order and to keep latents of)
     split: OptionalText = None
     root: OptionalText = None  # folder of torchvision's sets (default: data/cache of the checkout)
     download: bool = False  # fetch a missing torchvision set

@@ -20,6 +20,7 @@ from ..core.checks import check_order, checked
 from ..core.config import TRAININGS, TrainingConfig
 from ..core.files import digest, fingerprint
 from ..core.random import hash_keys, random_normal, random_uniform
+from ..core.registry import ORDERS
 from ..core.training import save_task, train
 from ..entropy.gaussian import GaussianTokens
 from .mar import MAR, mar_loss, masked_after, save_mar, to_tokens
@@ -40,11 +41,14 @@ CMAR_TRAINING = TrainingConfig(
 )
 
 # %% ../../nbs/3_generation/26_cmar.ipynb #1b80ce3d
-def _check_pixels(images: ImageSet, orders: OrderSource) -> None:
+def _check_pixels(images: ImageSet, orders: OrderSource | str) -> None:
     "Raise a ValueError if an order must look at images of which only latents are there."
-    if are_latents(images) and isinstance(orders, ComputedOrder):
+    name = orders if isinstance(orders, str) else orders.name
+    entry = ORDERS[name] if orders == name and name in ORDERS else None
+    looks = isinstance(orders, ComputedOrder) or (entry and (entry.kind == "image" or entry.fitted))
+    if looks and are_latents(images):
         raise ValueError(
-            f"the order {orders.name} looks at pixels, and {images.name} are latents: order the pictures "
+            f"the order {name} looks at pixels, and {images.name} are latents: order the pictures "
             "with cop order, and pass the folder of these orders"
         )
 
@@ -114,6 +118,7 @@ def cmar_variant(
 ) -> Variant:
     "The orders of a variant, made or read. Raises ValueError if the name is unknown or a network is missing."
     grid = tuple(tokenizer.grid)
+    _check_pixels(images, str(name))
     source = order_source(name, grid, images=images, **{"tokenizer": tokenizer, **given})
     if source.kind == "fixed" and not isinstance(source, StoredOrder):
         return Variant(name, source, source)

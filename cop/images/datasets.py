@@ -11,17 +11,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import torch
+from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 from tqdm import tqdm
 
 from ..core.checks import first_line
 from .dataset import EmptyPart, ImageSet, readable_name
-from .decoding import LEAVE_OUT, Fit, decode_image
+from .decoding import LEAVE_OUT, Fit, decode_image, readable_files
 from .folders import check_split, find_listed, in_part
 from .pictures import as_tensor
 from .shards import errors_of_url
-from .sources import readable_files
 
 # %% ../../nbs/6_appendix/97_datasets.ipynb #8abceb38
 _MOST = 100_000  # images of a stream
@@ -29,14 +28,30 @@ _MOST = 100_000  # images of a stream
 
 def _pair(item: Any) -> tuple[Any, int]:
     "Image and label of an item. Raises ValueError if the item has another form."
+    if isinstance(item, dict):
+        raise ValueError(
+            f"an item of the data set is a dict of {', '.join(map(str, item))}; it must be (image, label), "
+            "or an image"
+        )
     if not isinstance(item, (tuple, list)):
         return item, -1
     if len(item) != 2:
         raise ValueError(
             f"an item of the data set has {len(item)} parts; it must be (image, label), or an image"
         )
-    label = int(item[1])
-    return item[0], label
+    return item[0], _label(item[1])
+
+
+def _label(value: Any) -> int:
+    "A class as a whole number, −1 where there is none. Raises ValueError for anything else."
+    if value is None:
+        return -1
+    try:
+        if int(value) == value:
+            return int(value)
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(f"a label of the data set is {value!r}; it must be the number of a class")
 
 # %% ../../nbs/6_appendix/97_datasets.ipynb #4781a202
 def dataset_images(
@@ -60,10 +75,12 @@ def dataset_images(
         pixels = [read(picture) for picture, _ in pairs]
         return ImageSet(pixels.__getitem__, [label for _, label in pairs], classes, name).in_memory(False)
     labels = getattr(dataset, "targets", None)
-    if labels is None or len(labels) != len(dataset):
+    changed = getattr(dataset, "target_transform", None) is not None
+    if labels is None or changed or len(labels) != len(dataset):
         positions = tqdm(range(len(dataset)), desc=f"labels of {name}", leave=False)
         labels = [_pair(dataset[i])[1] for i in positions]
-    return ImageSet(lambda i: read(_pair(dataset[i])[0]), torch.as_tensor(labels), classes, name)
+    labels = [_label(label) for label in (labels.tolist() if isinstance(labels, Tensor) else labels)]
+    return ImageSet(lambda i: read(_pair(dataset[i])[0]), labels, classes, name)
 
 # %% ../../nbs/6_appendix/97_datasets.ipynb #89804513
 _PARTS = {"val": "validation"}
@@ -185,7 +202,7 @@ def url_images(
             system.ls(root)  # which says why
     inside, names, labels, classes = find_listed(url, Path(), listed, split, test_fraction)
     top = root.rstrip("/") + ("" if inside == Path() else f"/{inside}")
-    read = lambda name: decode_image(_fetched(system, f"{top}/{name}"), name, image_size, mode, fit)
+    read = lambda name: decode_image(_fetched(url, f"{top}/{name}"), name, image_size, mode, fit)
     number, skipped = dict(zip(names, labels)), []
     if skip_errors:
         names, skipped = readable_files(names, read, Path(root))
@@ -195,9 +212,12 @@ def url_images(
     return images
 
 # %% ../../nbs/6_appendix/97_datasets.ipynb #7fcda271
-def _fetched(system: Any, path: str) -> io.BytesIO:
+def _fetched(url: str, path: str) -> io.BytesIO:
     "The bytes of a file at a URL. Raises ValueError if it cannot be had."
+    import fsspec
+
     try:
+        system, _ = fsspec.core.url_to_fs(url)  # one for each process: a fork of it does not work
         return io.BytesIO(system.cat_file(path))
     except Exception as e:  # of as many kinds as there are services
         raise ValueError(f"cannot read {readable_name(path)}: {first_line(e)}{LEAVE_OUT}") from e

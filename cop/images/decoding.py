@@ -4,19 +4,22 @@
 
 # %% auto #0
 __all__ = ['DECODERS', 'Fit', 'MOST_PIXELS', 'LEAVE_OUT', 'orientation', 'opaque', 'check_image_size', 'fit_image', 'as_pixels',
-           'decode_image', 'read_image']
+           'decode_image', 'read_image', 'readable_files']
 
 # %% ../../nbs/6_appendix/89_decoding.ipynb #642a87ab
 import io
 import sys
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO, Literal, get_args
+from typing import Any, BinaryIO, Literal, get_args
 
 import numpy as np
 import torch
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from ..core.ahead import in_threads
 from ..core.checks import first_line
 from .dataset import readable_name
 from .folders import IMAGE_TYPES
@@ -197,3 +200,37 @@ def _why(e: Exception, file: BinaryIO | None = None) -> str:
     if isinstance(e, UnidentifiedImageError):
         return "cannot identify image file" if file.seek(0, io.SEEK_END) else "the file is empty"
     return first_line(e)
+
+# %% ../../nbs/6_appendix/89_decoding.ipynb #6c1a32c3
+def readable_files(
+    names: Sequence[Any],  # of files, or numbers of rows
+    read: Callable[[Any], Tensor],  # decodes one of them
+    folder: Path,  # what to call where they lie
+) -> tuple[list, list[str]]:
+    "The files that can be read, and one line for each that cannot; ValueError if there are none."
+
+    def problem(name):
+        try:
+            read(name)
+        except (ValueError, OSError) as e:
+            return str(e).removesuffix(LEAVE_OUT)
+
+    problems = list(in_threads(problem, names, "checking files" if len(names) >= 1000 else None))
+    good = [name for name, why in zip(names, problems) if why is None]
+    skipped = [why for why in problems if why is not None]
+    if skipped:
+        warnings.warn(
+            f"{len(skipped)} of {len(names)} files could not be read and were left out: {_first(skipped)}",
+            stacklevel=4,  # the call of load_images
+        )
+    if not good:
+        raise ValueError(
+            f"none of the {len(names)} files in {readable_name(folder)} could be read: {skipped[0]}"
+        )
+    return good, skipped
+
+
+def _first(lines: list[str], most: int = 8) -> str:
+    "Some lines as one, and how many there are besides."
+    more = len(lines) - most
+    return "; ".join(lines[:most]) + (f"; and {more} more" if more > 0 else "")

@@ -6,6 +6,7 @@
 __all__ = ['AboutLatents', 'LatentShard', 'LatentStore', 'are_latents', 'check_latents', 'moments_of', 'training_tokens']
 
 # %% ../../nbs/6_appendix/103_latents.ipynb #d9c5d691
+import warnings
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -166,6 +167,13 @@ def images(self: LatentStore) -> ImageSet:
     labels, its = self._column("labels"), self.about["configuration"]
     images = ImageSet(self.read, labels, its.get("classes", ()), its.get("source", "latents"))
     images.files, images.known_marks = self._column("images"), self._column("marks")
+    images.fit = its.get("fit")
+    if len(self) < its.get("images", 0):
+        warnings.warn(
+            f"{self.folder} holds latents of {len(self):,} of {its['images']:,} images; cop cache latents "
+            "goes on there",
+            stacklevel=2,
+        )
     return images
 
 # %% ../../nbs/6_appendix/103_latents.ipynb #c38d045d

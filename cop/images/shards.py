@@ -12,15 +12,17 @@ import tarfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from glob import glob
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from braceexpand import braceexpand
+from torch import Tensor
 
 from ..core.checks import first_line
 from .dataset import EmptyPart, ImageSet, readable_name
-from .decoding import LEAVE_OUT, Fit, decode_image
+from .decoding import LEAVE_OUT, Fit, decode_image, readable_files
 from .folders import IMAGE_TYPES, check_split, in_part
 
 # %% ../../nbs/6_appendix/96_shards.ipynb #e8622551
@@ -48,7 +50,7 @@ def _local_copy(url: str, cache: Path) -> str:
     "A copy of a file at a URL. Raises OSError in one line if it cannot be had."
     import fsspec
 
-    how = {"cache_storage": str(cache), "same_names": False}
+    how = {"cache_storage": str(cache), "same_names": False, "check_files": True}
     with errors_of_url(url):
         return fsspec.open_local(f"filecache::{url}", filecache=how)
 
@@ -78,7 +80,7 @@ class Member(NamedTuple):
     name: str  # of the image's file in it
     offset: int  # of its first byte
     size: int  # bytes
-    label: int  # −1: it has none
+    label: str  # the name or number of its class; empty: it has none
 
 
 def _files(path: str) -> Iterator[tuple[str, int, int]]:  # name, offset, size
@@ -91,14 +93,18 @@ def _files(path: str) -> Iterator[tuple[str, int, int]]:  # name, offset, size
                     raise tarfile.ReadError("cut off")
                 if member.isfile():
                     yield member.name, member.offset_data, member.size
-            last = tar.offset
+            last = tar.offset  # where the mark of the end is to be: zeros
     except tarfile.TarError as e:
         whole = "it is no tar file, or compressed" if "cut off" not in str(e) else "it is cut off"
         raise ValueError(f"cannot read all of {readable_name(path)}: {whole}") from e
     if last + tarfile.BLOCKSIZE > end:
         raise ValueError(f"cannot read all of {readable_name(path)}: it is cut off")
+    with open(path, "rb") as file:
+        file.seek(last)
+        if file.read().strip(b"\0"):
+            raise ValueError(f"cannot read all of {readable_name(path)}: it is damaged, or two tars in one")
 
-
+# %% ../../nbs/6_appendix/96_shards.ipynb #4056b589
 def _split_name(name: str) -> tuple[str, str]:
     "What the files of a sample have in common, and the ending: all that follows the first dot."
     folder, _, last = name.rpartition("/")
@@ -110,23 +116,32 @@ def _is_image(ending: str) -> bool:
     return f".{ending.rpartition('.')[2]}" in IMAGE_TYPES
 
 # %% ../../nbs/6_appendix/96_shards.ipynb #3b031677
-def _label(path: str, offset: int, size: int) -> int:  # −1: it is no number
-    "The class in a file `.cls`."
+_LONGEST = 200  # bytes of the name of a class
+
+
+def _class(path: str, key: str, offset: int, size: int) -> str:  # empty: it has none
+    "What a file `.cls` says: a number, or a name. Raises ValueError for what can be neither."
     with open(path, "rb") as file:
         file.seek(offset)
-        text = file.read(min(size, 20)).strip()
-    return int(text) if text.isdigit() else -1
+        text = file.read(min(size, _LONGEST + 1)).decode("utf-8", "backslashreplace").strip()
+    if len(text) > _LONGEST or not text.isprintable():
+        where = f"the sample {readable_name(key)} of {readable_name(path)}"
+        raise ValueError(f"{where} has no class in .cls, but {size:,} bytes")
+    return "" if text == "-1" else text
 
 
 def _sample(path: str, key: str, files: dict[str, tuple[str, int, int]]) -> Member:
     "One sample. Raises ValueError if it has no image."
-    ending = next(filter(_is_image, files), None)
+    plain = (ending for ending in files if "." not in ending and _is_image(ending))
+    ending = next(plain, None) or next(filter(_is_image, files), None)
     if ending is None:
         has = ", ".join(files) or "nothing"
         raise ValueError(
             f"the sample {readable_name(key)} of {readable_name(path)} has no image (it has {has})"
         )
-    label = _label(path, *files["cls"][1:]) if "cls" in files else -1
+    label = key.split("/")[0] if "/" in key else ""
+    if "cls" in files:
+        label = _class(path, key, *files["cls"][1:])
     return Member(path, *files[ending], label)
 
 # %% ../../nbs/6_appendix/96_shards.ipynb #dc396c2a
@@ -167,7 +182,20 @@ def _open_sample(member: Member) -> BinaryIO:
         file.seek(member.offset)
         return io.BytesIO(file.read(member.size))
 
+# %% ../../nbs/6_appendix/96_shards.ipynb #c59f450e
+_MOST_NUMBERS = 2**17  # classes that have numbers and no names
 
+
+def _numbered(samples: Sequence[Member]) -> tuple[dict[str, int], list[str]]:  # class → number; names
+    "Numbers of classes: as they are given if all are numbers, else in the sequence of their names."
+    found = {s.label for s in samples} - {""}
+    if all(label.isdecimal() and len(label) < 7 and int(label) < _MOST_NUMBERS for label in found):
+        largest = max(map(int, found), default=-1)
+        return {label: int(label) for label in found}, [str(i) for i in range(largest + 1)]
+    names = sorted(found)
+    return {name: i for i, name in enumerate(names)}, names
+
+# %% ../../nbs/6_appendix/96_shards.ipynb #dad7445b
 def load_shards(
     source: str | Path,  # tar files, as `shard_paths` takes them
     split: str,  # "train", "test" or "all"
@@ -190,20 +218,33 @@ def load_shards(
             f"damaged samples or shards that were left out: {len(problems)}, such as {problems[0]}",
             stacklevel=4,
         )
+    numbers, classes = _numbered(samples)
     samples = [s for s in samples if in_part(s.name, split, test_fraction)]
     if not samples:
         raise EmptyPart(f"the {split} part of {source} has no images")
-    return _set_of(samples, Path(str(source)).name, image_size, mode, fit, problems)
-
-# %% ../../nbs/6_appendix/96_shards.ipynb #a474535a
-def _set_of(
-    samples: Sequence[Member], name: str, image_size: int | None, mode: str, fit: Fit, problems: list[str]
-) -> ImageSet:
-    names = [f"{Path(s.path).name}/{s.name}" for s in samples]
-    labels = [s.label for s in samples]
-    classes = [str(i) for i in range(max(labels) + 1)]
-    opener = lambda i: _open_sample(samples[i])
-    read = lambda i: decode_image(opener(i), names[i], image_size, mode, fit)
-    images = ImageSet(read, labels, classes, readable_name(name), names, problems, opener=opener)
+    names = _names(samples, source)
+    at, read = range(len(samples)), partial(_read, samples, names, (image_size, mode, fit))
+    if skip_errors:
+        at, unread = readable_files(at, read, Path(str(source)))
+        problems += unread
+    labels = [numbers.get(samples[i].label, -1) for i in at]
+    name, names = readable_name(Path(str(source)).name), [names[i] for i in at]
+    opener = lambda i: _open_sample(samples[at[i]])
+    images = ImageSet(lambda i: read(at[i]), labels, classes, name, names, problems, opener=opener)
     images.fit = fit if image_size else None
     return images
+
+# %% ../../nbs/6_appendix/96_shards.ipynb #a474535a
+def _names(samples: Sequence[Member], source: str | Path) -> list[str]:
+    "What tells images apart: their shard's name and their own. Raises ValueError if a shard is named twice."
+    names = [f"{Path(s.path).name}/{s.name}" for s in samples]
+    if len(set(names)) < len(names):  # shards of one name in several folders
+        names = [f"{s.path}/{s.name}" for s in samples]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{source} names a shard twice")
+    return names
+
+
+def _read(samples: Sequence[Member], names: Sequence[str], how: tuple, i: int) -> Tensor:
+    "Decode an image."
+    return decode_image(_open_sample(samples[i]), names[i], *how)

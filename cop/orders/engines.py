@@ -101,7 +101,7 @@ def _check_address(address: str | None) -> None:
         except OSError as e:
             raise OSError(f"Ray cannot be reached at {address}: {first_line(e)}") from e
 
-
+# %% ../../nbs/6_appendix/98_engines.ipynb #f156eaf5
 def _connect(address: str | None, actors: int, threads: int) -> bool:  # was a local Ray started?
     "Join the Ray of this process, a given cluster, or one that is started here and ends with the call."
     import ray
@@ -119,7 +119,9 @@ def _connect(address: str | None, actors: int, threads: int) -> bool:  # was a l
         except Exception as e:  # of many kinds: no such address, no cluster, another version
             ray.shutdown()
             if not tries_left:
-                raise OSError(f"Ray cannot be reached at {address or 'this machine'}: {first_line(e)}") from e
+                hint = "" if address else "; run it again, or use --engine accelerate, or local"
+                where = address or "this machine"
+                raise OSError(f"Ray cannot be reached at {where}: {first_line(e)}{hint}") from e
     return True
 
 # %% ../../nbs/6_appendix/98_engines.ipynb #18128a6d
@@ -146,9 +148,10 @@ def fill_with_ray(
     import ray
 
     actors = min(len(missing), actors or max(1, (os.cpu_count() or 1) // threads))
-    bar = _bar(store, missing, n, True, name, progress)
+    bar = _bar(store, missing, n, True, "starting Ray", progress)
     with hold_folder(store.folder), bar:
         began = _connect(address, actors, threads)
+        bar.set_description(name)
         try:
             rows = _rows(ray.put((images, rank, store, n, batch)), missing, actors, threads, gpus)
             failed = _count(rows, bar)

@@ -102,7 +102,7 @@ def _check_source(source: OrderSource, grid: tuple[int, int] | None) -> None:
         its = source.n_tokens
     raise ValueError(
         f"the orders of {source.name} are of {its} patches, {grid[0]} × {grid[1]} were asked for: use the "
-        "same patch size"
+        "same patch size and image_size"
     )
 
 

@@ -202,12 +202,27 @@ def labels(self: OrderStore) -> Tensor:  # (n,) int64
 
 # %% ../../nbs/6_appendix/64_store.ipynb #e17cd3b0
 @patch
+def check_fit(self: OrderStore, images: ImageSet) -> None:
+    "Raise a ValueError if pictures were brought to their size in another way than those that were ordered."
+    fit = self.configuration.get("fit")
+    if None not in (images.fit, fit) and images.fit != fit:
+        raise ValueError(
+            f"{self.folder} has orders of pictures that were read in another way than {images.name}: pass "
+            f"fit={fit!r}"
+        )
+
+
+@patch
 def fits(self: OrderStore, images: ImageSet) -> bool:
     "Are the orders that are there of these images, in this sequence, as far as the store knows?"
     marks, names, by_mark = images.marks(), list(map(image_key, images.files or ())), False
+    self.check_fit(images)
     for k, shard in self.shards.items():
         part = slice(k * self.shard_size, k * self.shard_size + shard.count)
         its = read_columns(shard.path, ["image", "mark"])
+        numbers = map(str, range(part.start, part.stop))
+        if self.about["names"] == "positions" and its["image"].to_pylist() != list(numbers):
+            raise ValueError(f"{shard.path} is damaged: its rows are in another sequence; {CURE}")
         if marks and not its["mark"].null_count:
             by_mark = True
             if its["mark"].to_pylist() != marks[part]:
@@ -290,12 +305,9 @@ def find(
     """Find images in a store: files by their marks, images that are no files one by one.
 
     Raises ValueError for a picture that was changed since it was ordered, or another number of images."""
-    is_set, fit = isinstance(images, ImageSet), self.configuration.get("fit")
-    if is_set and None not in (images.fit, fit) and images.fit != fit:
-        raise ValueError(
-            f"{self.folder} has orders of pictures that were read in another way than {images.name}: pass "
-            f"fit={fit!r}"
-        )
+    is_set = isinstance(images, ImageSet)
+    if is_set:
+        self.check_fit(images)
     names = images.files if is_set else [str(name) for name in images]
     if names is None or self.about["names"] != "files":
         if not is_set or len(images) != len(self):
