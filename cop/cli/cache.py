@@ -79,7 +79,7 @@ def verb_cache_latents(o: CacheLatents) -> None:
     store = fill(o.work, store, images, encode, "latents")
     if not process_number():  # the first one reports
         size = len(store) * 2 * math.prod(shape)
-        shown = f"{size / 1e9:.1f} GB" if size > 1e9 else f"{size / 1e6:.1f} MB"
+        shown = f"{size / 1e9:.1f} GB" if size > 1e9 else f"{size / 1e6:.3g} MB"
         print(f"{o.out}: latents of {len(store):,} images and their mirror images, {shown}")
         print(f"next: {command_line('train mar', latents=o.out)}")
 
