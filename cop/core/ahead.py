@@ -42,8 +42,12 @@ def in_threads(
 def one_ahead(
     function: Callable,  # item → result; it runs in another thread
     items: Sequence,
+    ahead: bool = True,  # False: one after the other, in this thread
 ) -> Iterator[tuple[Any, Any]]:  # item and result
     "Make the result of the next item while this one is used. Errors are raised where their result was due."
+    if not ahead:
+        yield from ((item, function(item)) for item in items)
+        return
     with ThreadPoolExecutor(1) as pool:
         waiting = None
         for item in items:

@@ -34,7 +34,8 @@ def fill_shard(
     "Order the images of a shard, and write it at the end. Raises ValueError if a picture changes meanwhile."
     positions, parts = torch.tensor(store.positions(number, n)), []
     marks = images.marks_at(positions)
-    for index, pixels in one_ahead(lambda index: images.images(index)[0], positions.split(batch)):
+    read, ahead = lambda index: images.images(index)[0], torch.cuda.is_available()
+    for index, pixels in one_ahead(read, positions.split(batch), ahead):
         parts.append(rank(pixels, index))
         yield len(index)
     images.check_unchanged(positions, marks)  # orders and marks are of the same pictures
