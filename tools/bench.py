@@ -10,7 +10,6 @@ Writes everything, with hardware and versions, as JSON.
 import argparse
 import ast
 import json
-import os
 import platform
 import re
 import resource
@@ -618,6 +617,8 @@ def bench_files(rounds, count=256):
 
 def hardware():
     "What the times depend on."
+    from cop.core.ahead import cpu_cores
+
     cpu = platform.processor()
     if Path("/proc/cpuinfo").exists():
         cpu = next(
@@ -626,7 +627,7 @@ def hardware():
         )
     return dict(
         cpu=cpu,
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        cores=cpu_cores(),
         threads=torch.get_num_threads(),
         gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         python=platform.python_version(),

@@ -88,9 +88,9 @@ def load_latents(
     folder: str,  # of `cop cache latents`
 ) -> tuple[ImageSet, KL16]:  # what is trained on, and its tokenizer
     "Latents that are kept, and their autoencoder. Raises FileNotFoundError or ValueError in one line."
-    images, tokenizer = LatentStore(folder).images(), load_tokenizer(Path(folder) / "tokenizer")
-    if autoencoder_digest(tokenizer) != LatentStore(folder).about["configuration"]["autoencoder"]:
+    store, tokenizer = LatentStore(folder), load_tokenizer(Path(folder) / "tokenizer")
+    if autoencoder_digest(tokenizer) != store.about["configuration"]["autoencoder"]:
         raise ValueError(
             f"{folder}/tokenizer is not the autoencoder of the latents beside it: make them again"
         )
-    return images, tokenizer
+    return store.images(), tokenizer

@@ -16,6 +16,7 @@ import torch
 
 from .timed import measure_job
 from .verbs import Cost
+from ..core.ahead import cpu_cores
 from ..core.checks import check_counts
 from ..core.config import TRAININGS, TrainingConfig
 from ..core.files import atomic_write
@@ -61,7 +62,7 @@ def _check(o: Cost) -> None:
 # %% ../../nbs/6_appendix/101_cli_cost.ipynb #2df67851
 def _check_devices(o: Cost) -> None:
     "Raise a ValueError for GPUs that are not known, or processes that this machine has no cores for."
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = cpu_cores()
     if o.gpus < 0 or (o.gpus and not o.gpu):
         raise ValueError(f"gpus is {o.gpus}: name the GPU as well, --gpu {', '.join(counted.GPUS)}")
     if o.gpu:

@@ -31,7 +31,6 @@ from cop.cli.common import (
     processes,
     training_sets,
 )
-from .options import ImageOptions
 from .task import numbered_for, read_record
 from .verbs import EvaluateImages, Sample, TrainClassifier, TrainCmar, TrainMar, command_line
 from ..core.checks import check_counts
@@ -90,13 +89,16 @@ def _warn_of_untrained_average(training: TrainingConfig) -> None:
 # %% ../../nbs/6_appendix/79_cli_generate.ipynb #f70e1a11
 def _check_alone(o: TrainMar | TrainCmar) -> None:
     "Raise a ValueError for options of images or tokens beside latents, which have their own."
+    if not o.latents:
+        return
+    groups, plain = [group for group in ("images", "tokens") if hasattr(o, group)], type(o)()
     typed = [
         name
-        for group in ("images", "tokens")
-        for name, value in vars(getattr(o, group, None) or ImageOptions()).items()
-        if value != getattr(getattr(type(o)(), group, ImageOptions()), name)
+        for group in groups
+        for name, value in vars(getattr(o, group)).items()
+        if value != getattr(getattr(plain, group), name)
     ]
-    if o.latents and typed:
+    if typed:
         raise ValueError(f"--latents are the images and their tokens: leave --{' and --'.join(typed)} out")
 
 # %% ../../nbs/6_appendix/79_cli_generate.ipynb #6d53ffb0

@@ -6,7 +6,6 @@
 __all__ = []
 
 # %% ../../nbs/6_appendix/60_batches.ipynb #2c7de015
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from fastcore.basics import patch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
+from .ahead import cpu_cores
 from .config import TrainingConfig
 from .random import hash_keys, random_permutation
 
@@ -65,7 +65,7 @@ def _workers(data: Dataset, processes: int) -> int:
     "How many loader processes help to read some data, where nobody said it."
     if sys.platform != "linux" or not getattr(data, "is_decoded", bool)():
         return 0
-    return min(_MOST_WORKERS, max(1, len(os.sched_getaffinity(0)) // processes))
+    return min(_MOST_WORKERS, max(1, cpu_cores() // processes))
 
 # %% ../../nbs/6_appendix/60_batches.ipynb #20354318
 @patch

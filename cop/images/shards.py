@@ -12,13 +12,11 @@ import tarfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from glob import glob
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from braceexpand import braceexpand
-from torch import Tensor
 
 from ..core.checks import first_line
 from .dataset import EmptyPart, ImageSet, readable_name
@@ -222,13 +220,13 @@ def load_shards(
     samples = [s for s in samples if in_part(s.name, split, test_fraction)]
     if not samples:
         raise EmptyPart(f"the {split} part of {source} has no images")
-    names = _names(samples, source)
-    at, read = range(len(samples)), partial(_read, samples, names, (image_size, mode, fit))
+    every, at = _names(samples, source), range(len(samples))
+    read = lambda i: decode_image(_open_sample(samples[i]), every[i], image_size, mode, fit)
     if skip_errors:
         at, unread = readable_files(at, read, Path(str(source)))
         problems += unread
     labels = [numbers.get(samples[i].label, -1) for i in at]
-    name, names = readable_name(Path(str(source)).name), [names[i] for i in at]
+    name, names = readable_name(Path(str(source)).name), [every[i] for i in at]
     opener = lambda i: _open_sample(samples[at[i]])
     images = ImageSet(lambda i: read(at[i]), labels, classes, name, names, problems, opener=opener)
     images.fit = fit if image_size else None
@@ -243,8 +241,3 @@ def _names(samples: Sequence[Member], source: str | Path) -> list[str]:
     if len(set(names)) < len(names):
         raise ValueError(f"{source} names a shard twice")
     return names
-
-
-def _read(samples: Sequence[Member], names: Sequence[str], how: tuple, i: int) -> Tensor:
-    "Decode an image."
-    return decode_image(_open_sample(samples[i]), names[i], *how)
