@@ -28,6 +28,7 @@ BUDGETS = {
     "shared names": 0,
     "private imports": 0,
     "missing type hints": 0,
+    "stored widgets": 0,
 }
 LONGEST_LINE = 110  # characters; also line-length of pyproject.toml
 LONGEST_CELL = 39  # lines of an exported cell, without its first, #| export
@@ -165,6 +166,12 @@ def missing_hints(root: Path) -> list[str]:
     return found
 
 
+def stored_widgets(root: Path) -> list[str]:
+    "Notebooks that keep the state of progress bars and the like: thousands of lines that nobody reads."
+    texts = [(path, path.read_text(encoding="utf-8")) for path in notebooks(root)]
+    return [str(path.relative_to(root)) for path, text in texts if "widgets" in json.loads(text)["metadata"]]
+
+
 RULES = {
     "ruff check": ruff_check,
     "ruff format": ruff_format,
@@ -174,6 +181,7 @@ RULES = {
     "shared names": shared_names,
     "private imports": private_imports,
     "missing type hints": missing_hints,
+    "stored widgets": stored_widgets,
 }
 
 
@@ -195,11 +203,11 @@ def report(found: dict[str, list[str]], budgets: dict[str, int]) -> bool:  # doe
     return all(len(places) == budgets[rule] for rule, places in found.items())
 
 
-def notebook(*cells: str) -> str:
+def notebook(*cells: str, **metadata: dict) -> str:
     "A notebook with these code cells."
     empty = dict(cell_type="code", execution_count=None, metadata={}, outputs=[])
     nb = dict(cells=[dict(empty, source=c, id=f"{i:08x}") for i, c in enumerate(cells)])
-    return json.dumps(nb | dict(metadata={}, nbformat=4, nbformat_minor=5))
+    return json.dumps(nb | dict(metadata=metadata, nbformat=4, nbformat_minor=5))
 
 
 def plant(root: Path) -> None:
@@ -222,6 +230,7 @@ def plant(root: Path) -> None:
             "#| export\nclass Pair:\n    def __init__(self, x: int):\n        pass\n\n"
             "    def swap(self, again):\n        pass\n\n    def _hidden(self, x):\n        pass",
             "def not_exported(x):\n    pass",
+            widgets={},
         ),
         "cop/core/a.py": "__all__ = ['show', 'long']\n" + "# filled\n" * LONGEST_MODULE,
         "cop/images/c.py": "__all__ = ['show']\n",
