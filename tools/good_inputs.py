@@ -459,7 +459,6 @@ def _learn(e, k):
         ranker_module.ranker_coverage_order,
     ):
         e.add(make, k.images, k.ranker)
-    e.add(ranker_module.ranker_macs, k.n, PATCH, 16, 1, 8, 2)
     e.add(k.policy.order, k.tokens, k.counted, k.n // 3)
     e.add(policy.AcquisitionPolicy, k.n, k.d, 8, 1)
     e.add(policy.policy_order, k.tokens, k.policy)

@@ -119,6 +119,7 @@ def fill(
     images: ImageSet,
     make: Callable,  # images uint8 (B, C, H, W) and their positions (B,) → what the store holds of them
     name: str,  # of the work, for the bar
+    threads: bool = False,  # may several threads call `make` at once?
 ) -> Sharded:  # the store with all its shards
     "Make the shards that are missing. Raises ValueError for options that the engine does not have."
     n = min(o.limit or len(images), len(images))
@@ -132,10 +133,10 @@ def fill(
         state = processes()
         share = (state.process_index, state.num_processes)
         with hold_folder(store.folder):  # until all are done
-            fill_store(store, images, make, n, o.batch, state.is_main_process, name, share)
+            fill_store(store, images, make, n, o.batch, threads, state.is_main_process, name, share)
             state.wait_for_everyone()
         return store.reopened()
-    return fill_store(store, images, make, n, o.batch, name=name)
+    return fill_store(store, images, make, n, o.batch, threads, name=name)
 
 # %% ../../nbs/6_appendix/77_cli_common.ipynb #03142537
 def _held_out_images(

@@ -256,7 +256,8 @@ def verb_order(o: Order) -> None:
         "grey": o.images.grey,
     }
     store = _store_for(o, orders, images, grid, {**about, "chosen_on": orders.chosen_on})
-    store = fill(o.work, store, images, lambda x, i: orders(x.to(device), i).cpu(), name)
+    make = lambda x, i: orders(x.to(device), i).cpu()  # no order of the package keeps a state
+    store = fill(o.work, store, images, make, name, threads=True)
     if not process_number():  # the first one reports
         _report(o, store, images, n, sizes)
 

@@ -30,7 +30,8 @@ def in_threads(
     name: str | None = None,  # what a bar says; None: there is no bar
 ) -> Iterator:  # the results, in the sequence of the items
     "Apply a function in as many threads as PyTorch uses. Errors are raised where their result was due."
-    threads = min(torch.get_num_threads(), _MOST_THREADS, len(items))
+    before = torch.get_num_threads()
+    threads = min(before, _MOST_THREADS, len(items))
     bar = tqdm(total=len(items), desc=name, disable=name is None, leave=False)
     if threads < 2:
         for item in items:
@@ -38,11 +39,15 @@ def in_threads(
             bar.update()
         bar.close()
         return
-    with bar, ThreadPoolExecutor(threads) as pool:
-        for first in range(0, len(items), _CHUNK):
-            for result in pool.map(function, items[first : first + _CHUNK]):
-                yield result
-                bar.update()
+    shared = {"initializer": torch.set_num_threads, "initargs": (before // threads,)}
+    try:
+        with bar, ThreadPoolExecutor(threads, **shared) as pool:
+            for first in range(0, len(items), _CHUNK):
+                for result in pool.map(function, items[first : first + _CHUNK]):
+                    yield result
+                    bar.update()
+    finally:
+        torch.set_num_threads(before)  # a thread that sets its own sets those of later threads, too
 
 # %% ../../nbs/6_appendix/99_ahead.ipynb #b08bb2af
 def one_ahead(

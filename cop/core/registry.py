@@ -28,10 +28,10 @@ class Registry:
         self.providers = list(providers)
         self.entries: dict[str, Any] = {}
 
-    def load(self) -> None:
-        "Import the modules that register the entries of this package; what is registered already stays."
+    def load(self, until: object = None) -> None:
+        "Import the modules that register this package's entries, or the first of them, until one has a name."
         registered = dict(self.entries)
-        while self.providers:
+        while self.providers and until not in self.entries:
             provider = self.providers[0]
             import_module(provider)
             if self.providers and self.providers[0] == provider:
@@ -39,13 +39,13 @@ class Registry:
         self.entries.update(registered)
 
     def __getitem__(self, name: str) -> Any:
-        self.load()
+        self.load(name)
         if name not in self.entries:
             raise ValueError(f"there is no {self.kind} {name!r}; choose {', '.join(self.entries)}")
         return self.entries[name][0]
 
     def __contains__(self, name: object) -> bool:
-        self.load()
+        self.load(name)
         return name in self.entries
 
     def __iter__(self) -> Iterator[str]:

@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 import torch
-from scipy import stats
+from scipy.special import stdtrit
 from torch import Tensor
 
 from .checks import checked
@@ -54,7 +54,7 @@ def mean_interval(
     "Mean and Student's interval. Raises ValueError if there are fewer than two values."
     _check_level(level)
     x = _in_a_row(values)
-    half = float(stats.t.ppf((1 + level) / 2, len(x) - 1) * x.std() / len(x) ** 0.5)
+    half = float(stdtrit(len(x) - 1, (1 + level) / 2) * x.std() / len(x) ** 0.5)
     return Interval(float(x.mean()), float(x.mean()) - half, float(x.mean()) + half)
 
 # %% ../../nbs/6_appendix/55_statistics.ipynb #21a0dbe5

@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from accelerate import PartialState
 from fastcore.basics import patch
-from timm.layers import Mlp
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
@@ -50,6 +49,8 @@ class MixingBlock(nn.Module):
         self.out = nn.Linear(width, width)
         self.mix = nn.Parameter(0.02 * torch.randn(width, n_tokens, n_tokens))  # channel, to, from
         self.norm2 = nn.LayerNorm(width)
+        from timm.layers import Mlp  # takes seconds to import
+
         self.mlp = Mlp(width, 2 * width)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, N, W)

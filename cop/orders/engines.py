@@ -9,19 +9,38 @@ __all__ = ['fill_shard', 'fill_store', 'ShardActor', 'fill_with_ray']
 import logging
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
-from ..core.ahead import one_ahead
+from ..core.ahead import in_threads, one_ahead
 from ..core.checks import check_counts, first_line
 from ..core.files import hold_folder
 from ..core.sharded import Sharded
 from ..images.dataset import ImageSet
 
 # %% ../../nbs/6_appendix/98_engines.ipynb #adce6d12
+def _ranked(images: ImageSet, rank: Callable, batches: tuple, threads: bool) -> Iterator[torch.Tensor]:
+    "What `rank` makes of every batch of positions, in their sequence."
+    # what reads images that are no files may not be ready for several threads
+    one_reads = threading.Lock() if images.tensor is None and not images.files else nullcontext()
+
+    def read(index: torch.Tensor) -> torch.Tensor:
+        with one_reads:
+            return images.images(index)[0]
+
+    on_gpu = torch.cuda.is_available()
+    if threads and not on_gpu:
+        yield from in_threads(lambda index: rank(read(index), index), batches)
+        return
+    for index, pixels in one_ahead(read, batches, on_gpu):
+        yield rank(pixels, index)
+
+
 def fill_shard(
     store: Sharded,  # of orders, or of latents
     number: int,  # of the shard
@@ -30,14 +49,14 @@ def fill_shard(
     rank: Callable,
     n: int,  # images of the set that are ordered, the first
     batch: int = 64,  # images ordered at once
+    threads: bool = False,  # may several threads call `rank` at once, each for a batch? On a CPU they do
 ) -> Iterator[int]:  # images that are done, batch by batch
     "Order the images of a shard, and write it at the end. Raises ValueError if a picture changes meanwhile."
     positions, parts = torch.tensor(store.positions(number, n)), []
     marks = images.marks_at(positions)
-    read, ahead = lambda index: images.images(index)[0], torch.cuda.is_available()
-    for index, pixels in one_ahead(read, positions.split(batch), ahead):
-        parts.append(rank(pixels, index))
-        yield len(index)
+    for part in _ranked(images, rank, positions.split(batch), threads):
+        parts.append(part)
+        yield len(part)
     images.check_unchanged(positions, marks)  # orders and marks are of the same pictures
     names = [images.files[i] if images.files else str(i) for i in positions.tolist()]
     store.write(number, torch.cat(parts), names, images.labels[positions], marks)
@@ -56,6 +75,7 @@ def fill_store(
     rank: Callable,  # as `fill_shard` takes it
     n: int | None = None,  # order the first n images; None: all
     batch: int = 64,  # images ordered at once
+    threads: bool = False,  # may several threads call `rank` at once, each for a batch?
     progress: bool = True,  # show a bar
     name: str = "orders",  # what the bar says
     share: tuple[int, int] = (0, 1),  # number of this process, and how many there are: each fills its shards
@@ -66,7 +86,7 @@ def fill_store(
     bar = _bar(store, missing, n, processes == 1, name, progress)
     with hold_folder(store.folder), bar:
         for k in missing:
-            for count in fill_shard(store, k, images, rank, n, batch):
+            for count in fill_shard(store, k, images, rank, n, batch, threads):
                 bar.update(count)
     return store
 

@@ -26,7 +26,8 @@ def check_graph(
     if A.is_complex():
         raise ValueError(f"A is {A.dtype}; dependencies are real numbers")
     A = (A.cpu() if A.device.type == "mps" else A).double()
-    if values_known() and A.numel() and not (A.min() >= 0 and A.max() < float("inf")):  # NaN fails both
+    low, high = A.aminmax() if values_known() and A.numel() else (0, 0)
+    if not (low >= 0 and high < float("inf")):  # NaN fails both
         finite = torch.isfinite(A)
         wrong, what = (A < 0, "negative") if finite.all() else (~finite, "not finite")
         b, i, j = wrong.nonzero()[0].tolist()
