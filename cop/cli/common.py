@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -113,6 +114,18 @@ def processes() -> Accelerator:
     return Accelerator(mixed_precision="no", kwargs_handlers=[patient])
 
 # %% ../../nbs/6_appendix/77_cli_common.ipynb #56b3fe6b
+def _check_engine(o: WorkOptions) -> None:
+    "Raise a ValueError for options that an engine does not have, and for processes that it does not know of."
+    if o.engine != "ray" and (o.actors or o.address):
+        raise ValueError("--actors and --address are options of --engine ray")
+    together = int(os.environ.get("WORLD_SIZE", 1))
+    if o.engine != "accelerate" and together > 1:
+        raise ValueError(f"{together} processes were started together: share the work, --engine accelerate")
+    if o.engine == "accelerate" and "WORLD_SIZE" not in os.environ:
+        how = "accelerate launch --num_processes 8 $(which cop) …"
+        warnings.warn(f"--engine accelerate is one process here; {how} starts several", stacklevel=2)
+
+
 def fill(
     o: WorkOptions,
     store: Sharded,  # of what is made of images
@@ -123,8 +136,7 @@ def fill(
 ) -> Sharded:  # the store with all its shards
     "Make the shards that are missing. Raises ValueError for options that the engine does not have."
     n = min(o.limit or len(images), len(images))
-    if o.engine != "ray" and (o.actors or o.address):
-        raise ValueError("--actors and --address are options of --engine ray")
+    _check_engine(o)
     if o.engine == "ray":
         gpus = 1.0 if device_or_gpu(o.device).type == "cuda" else 0.0
         how = {"actors": o.actors, "address": o.address, "gpus": gpus}

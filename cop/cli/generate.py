@@ -309,6 +309,8 @@ def verb_sample(o: Sample) -> None:
     net, tokenizer = net.to(device, torch.bfloat16 if o.precision == "bf16" else None), tokenizer.to(device)
     missing = _missing(out, classes, o.count)
     state.wait_for_everyone()  # all have looked at what is missing before the first image is written
+    if state.is_main_process:
+        print(f"{o.count} images of each of {len(classes)} classes; to be made: {len(missing):,}", flush=True)
 
     def make(label: Tensor, number: Tensor) -> Tensor:
         return sample_images(net, tokenizer, label, number, along, o.seed, num_iter, o.batch, **how)

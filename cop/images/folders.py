@@ -226,6 +226,8 @@ def _pictures_of(names: Sequence[str], shown: str) -> list[str]:
         there = f"; pictures of types that are not read: {others}: {convert}" if others else ""
         if any(name.endswith(".tar") for name in names):
             there += f"; of shards, pass their names: '{shown}/*.tar'"
+        if any(name.endswith(".parquet") for name in names):
+            there += f"; Parquet is read as 'hf:{shown}/*.parquet'"
         raise FileNotFoundError(f"no images in {shown} (looked for {' '.join(IMAGE_TYPES)}){there}")
     if others:
         _say(f"pictures of types that are not read were left out of {shown}: {others}: {convert}")

@@ -17,7 +17,7 @@ from torch import Tensor
 from ..core.registry import IMAGE_SOURCES
 from .dataset import ImageSet, readable_name
 from .decoding import DECODERS, Fit, as_pixels, check_image_size, opaque, orientation, read_image
-from .sources import load_images, readable_files
+from .sources import is_dataset, load_images, readable_files
 
 # %% ../../nbs/1_question/03_pictures.ipynb #c6029b7e
 def _hint(shape: tuple, is_tensor: bool) -> str:
@@ -91,7 +91,8 @@ def _as_list(pictures: Any) -> list:
 # %% ../../nbs/1_question/03_pictures.ipynb #e25d08c7
 def load_pictures(
     # a folder, a file or a pattern such as "my/*.jpg"; a list of files; PIL images; arrays (H, W, 3), (H, W),
-    # (B, H, W, 3), tensors (3, H, W) or (B, 3, H, W), uint8 or float in 0 … 1; an image set, or its name
+    # (B, H, W, 3), tensors (3, H, W) or (B, 3, H, W), uint8 or float in 0 … 1; an image set, its name, or a
+    # data set as `load_images` takes it
     pictures: Any,
     image_size: int | None = None,  # pixels of both sides; None leaves pictures as they are
     fit: Fit = "crop",  # what becomes of pictures that are not square, as in `fit_image`
@@ -102,9 +103,11 @@ def load_pictures(
     check_image_size(image_size)
     if isinstance(pictures, ImageSet):
         return pictures
+    how = {"image_size": image_size, "mode": mode, "fit": fit, "skip_errors": skip_errors}
+    if is_dataset(pictures):
+        return load_images(pictures, "all", **how)
     if isinstance(pictures, (str, Path)):
         named = pictures in IMAGE_SOURCES and not Path(pictures).exists()
-        how = {"image_size": image_size, "mode": mode, "fit": fit, "skip_errors": skip_errors}
         if Path(pictures).is_dir() and str(pictures).strip():
             pictures = Path(pictures)  # also where it has the name of a set
         return load_images(pictures, "test" if named else "all", **how)

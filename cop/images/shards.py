@@ -8,6 +8,7 @@ __all__ = ['is_shards', 'errors_of_url', 'shard_paths', 'Member', 'read_shard', 
 # %% ../../nbs/6_appendix/96_shards.ipynb #ff62a013
 import io
 import os
+import re
 import tarfile
 import warnings
 from collections.abc import Iterator, Sequence
@@ -67,7 +68,8 @@ def shard_paths(
         elif listed := sorted(glob(name)):
             found += listed
         else:
-            raise FileNotFoundError(f"there is no shard {readable_name(name)}")
+            hint = ": of many, write {000000..001280}" if re.search(r"%\d*d", name) else ""
+            raise FileNotFoundError(f"there is no shard {readable_name(name)}{hint}")
     return found
 
 # %% ../../nbs/6_appendix/96_shards.ipynb #201b7e05

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FASHION_CLASSES', 'ImageSource', 'first_of_each_class', 'read_idx', 'write_idx', 'register_images', 'is_file_source',
-           'load_images']
+           'is_dataset', 'load_images']
 
 # %% ../../nbs/1_question/02_sources.ipynb #214b8d86
 import gzip
@@ -231,22 +231,38 @@ def is_file_source(
     return Path(text).is_dir() or not (is_shards(text) or text.startswith("hf:") or "://" in text)
 
 
-def _elsewhere(source: str | Dataset, split: str, how: dict[str, Any]) -> ImageSet:
-    "Images that are no pictures in files."
-    from cop.images.datasets import dataset_images, hub_images, url_images  # which take a while to import
+def is_dataset(
+    source: Any,  # as `load_images` takes it
+) -> bool:
+    "Is it a data set of PyTorch, or one of Hugging Face that is loaded?"
+    return isinstance(source, Dataset) or type(source).__module__.startswith("datasets.")
 
+
+def _elsewhere(source: Any, split: str, how: dict[str, Any]) -> ImageSet:
+    "Images that are no pictures in files."
+    # which take a while to import
+    from cop.images.datasets import dataset_images, hub_images, hub_parts, url_images
+
+    if isinstance(source, ImageSet):
+        return source
     if isinstance(source, Dataset):
-        return source if isinstance(source, ImageSet) else dataset_images(source, **how)
+        return dataset_images(source, **{k: how[k] for k in ("image_size", "mode", "fit")})
+    if isinstance(source, dict):
+        return hub_images(source, split, "a DatasetDict", **how)
+    if not isinstance(source, str):
+        return hub_images({"all": source}, "all", **how)
     if is_shards(source):
         return load_shards(source, split, cache_path() / "shards", **how)
     if source.startswith("hf:"):
-        return hub_images(source.removeprefix("hf:"), split, cache_path() / "datasets", **how)
+        parts = hub_parts(source.removeprefix("hf:"), cache_path() / "datasets")
+        return hub_images(parts, split, source, **how)
     return url_images(source, split, **how)
 
 # %% ../../nbs/1_question/02_sources.ipynb #07904de3
 def load_images(
     # a name of `IMAGE_SOURCES`; pictures: a folder (or its URL), a file or a pattern such as "my/*.jpg";
-    # shards: "my-{000..127}.tar"; a set of Hugging Face: "hf:owner/name"; or a `torch.utils.data.Dataset`
+    # shards: "my-{000..127}.tar"; a set of Hugging Face: "hf:owner/name"; or a data set of PyTorch or of
+    # Hugging Face: split then chooses a part of a DatasetDict, of others all is taken
     source: str | Path | Dataset = "fashion-mnist-10k",
     split: str = "train",  # "train", "test" ("val" for ImageNet); pictures also have "all"
     root: str | Path | None = None,  # torchvision's root folder; None: `cache_path()`
@@ -264,8 +280,9 @@ def load_images(
     that exists is no pattern, even if it has brackets.
     """
     how = {"image_size": image_size, "mode": mode, "fit": fit}
-    if isinstance(source, Dataset):
-        return _elsewhere(source, split, how)
+    which = {"skip_errors": skip_errors, "test_fraction": test_fraction}
+    if is_dataset(source):
+        return _elsewhere(source, split, {**how, **which})
     for name, value, kinds in (("source", source, (str, Path)), ("split", split, str)):
         if not isinstance(value, kinds):
             raise ValueError(f"{name} is of type {type(value).__name__}; give a name, or a path of pictures")
@@ -275,7 +292,6 @@ def load_images(
     check_image_size(image_size)
     if mode not in ("RGB", "L"):
         raise ValueError(f"mode is 'RGB' or 'L', not {mode!r}")
-    which = {"skip_errors": skip_errors, "test_fraction": test_fraction}
     if not is_file_source(source):
         return _elsewhere(str(source), split, {**how, **which})
     _check_pictures(source)

@@ -223,9 +223,9 @@ def read_many(
 
 def _write_rows(path: Path, parts: Iterator[np.ndarray], n: int) -> None:
     "Write matrices one below the other, in NumPy's format, without holding them all."
-    first, start = next(parts), 0
-    every = np.lib.format.open_memmap(path, "w+", first.dtype, (n, first.shape[1]))
-    for part in chain([first], parts):
-        every[start : start + len(part)] = part
-        start += len(part)
-    every.flush()
+    first = next(parts)
+    header = {"descr": first.dtype.str, "fortran_order": False, "shape": (n, first.shape[1])}
+    with open(path, "wb") as f:  # not mapped: a full disk is an OSError here
+        np.lib.format.write_array_header_1_0(f, header)
+        for part in chain([first], parts):
+            f.write(np.ascontiguousarray(part).data)

@@ -172,7 +172,8 @@ def _repr_png_(self: RankedImages) -> bytes:  # notebooks show it
 @checked
 def rank(
     # a folder, a file or a pattern such as "my/*.jpg"; a list of files; PIL images; arrays (H, W, 3), (H, W),
-    # (B, H, W, 3), tensors (3, H, W) or (B, 3, H, W), uint8 or float in 0 … 1; an image set, or its name
+    # (B, H, W, 3), tensors (3, H, W) or (B, 3, H, W), uint8 or float in 0 … 1; an image set, its name, or a
+    # data set of PyTorch or Hugging Face
     images: Any,
     # the name of a shipped ranker ("photos", "fashion", "label"), a folder, or a ranker; None: "photos"
     ranker: str | Path | Ranker | None = None,
