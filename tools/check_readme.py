@@ -468,6 +468,8 @@ def check_objectives(part):
     said.append(f"*gates* agrees by {tau['gates']:.2f}, with {error['gates'] / error['paper']:.1f} times")
     said.append(f"agrees by {mean(rows['tied']['certainty, image']['between_seeds']):.2f}")
     assert all(t < 0.1 for objective, t in tau.items() if objective not in ("tied", "gates")), tau
+    assert min(error, key=error.get) == "joint"
+    said.append(f"whose error is the lowest, {error['joint']:.2f}")
     effective = [of(objective, "effective_patches") for objective in ("no_contrast", "paper")]
     said.append("{:.0f} of 48 sources are effective, for {:.0f} with it".format(*effective))
     said.append(f"{error['no_contrast']:.3f} for {error['paper']:.3f}")

@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .common import check_out, fill, source_images
+from .common import check_out, source_images
 from .verbs import CacheLatents, command_line
+from .work import fill
 from ..core.checks import check_counts
 from ..core.files import digest, process_number
 from ..core.hub import device_or_gpu
@@ -76,7 +77,7 @@ def verb_cache_latents(o: CacheLatents) -> None:
     def encode(pixels: Tensor, index: Tensor) -> Tensor:
         return tokenizer.both_moments(pixels.to(device)).cpu()
 
-    store = fill(o.work, store, images, encode, "latents")
+    store = fill(o.work, store, images, encode, "latents", 8)
     if not process_number():  # the first one reports
         size = len(store) * 2 * math.prod(shape)
         shown = f"{size / 1e9:.1f} GB" if size > 1e9 else f"{size / 1e6:.3g} MB"

@@ -6,42 +6,35 @@
 from __future__ import annotations
 
 import difflib
-import os
 import warnings
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .options import ImageOptions, WorkOptions
+from .options import ImageOptions
 from .task import numbered_for, read_record
-from ..core.files import cache_path, data_path, digest, digest_file, hold_folder
-from ..core.hub import device_or_gpu, shipped_models
+from ..core.files import cache_path, data_path, digest, digest_file
+from ..core.hub import shipped_models
 from ..core.registry import IMAGE_SOURCES, ORDERS
-from ..core.sharded import Sharded
 from ..images.dataset import EmptyPart, ImageSet
 from ..images.labels import align_classes, read_classes, rename_classes
 from ..images.sources import is_file_source, load_images
 from ..images.tokenizers import Tokenizer, load_tokenizer
 from ..learn.ranker import Ranker
 from ..learn.trained import untrained_line
-from ..orders.engines import fill_store, fill_with_ray
 from ..orders.lookup import check_no_order, order_entry, order_source
 from ..orders.source import OrderSource
 
 if TYPE_CHECKING:  # imported where they are used: `cop order` needs none of them, and they take a second
-    from accelerate import Accelerator
-
     from cop.classify.sparse_vit import SparseViT
     from cop.generate.mar import MAR
 
 # %% auto #0
-__all__ = ['HOLDS', 'check_source', 'source_images', 'check_out', 'held_out_part', 'training_images', 'processes', 'fill',
-           'training_sets', 'weights_digest', 'load_run', 'check_size', 'load_ranker', 'load_vit', 'load_generator',
-           'load_given', 'check_unused', 'needed_option', 'check_given', 'command_source']
+__all__ = ['HOLDS', 'check_source', 'source_images', 'check_out', 'held_out_part', 'training_images', 'training_sets',
+           'weights_digest', 'load_run', 'check_size', 'load_ranker', 'load_vit', 'load_generator', 'load_given',
+           'check_unused', 'needed_option', 'check_given', 'command_source']
 
 # %% ../../nbs/6_appendix/77_cli_common.ipynb #63ab0003
 def check_source(
@@ -104,51 +97,6 @@ def training_images(
     images = source_images(o, "train", mode)
     size = len(images) * images[0]["image"].numel()
     return images.in_memory() if size <= 2**30 else images
-
-
-def processes() -> Accelerator:
-    "The processes of `accelerate launch`, which may wait for each other as long as work takes."
-    from accelerate import Accelerator, InitProcessGroupKwargs
-
-    patient = InitProcessGroupKwargs(timeout=timedelta(days=7))
-    return Accelerator(mixed_precision="no", kwargs_handlers=[patient])
-
-# %% ../../nbs/6_appendix/77_cli_common.ipynb #56b3fe6b
-def _check_engine(o: WorkOptions) -> None:
-    "Raise a ValueError for options that an engine does not have, and for processes that it does not know of."
-    if o.engine != "ray" and (o.actors or o.address):
-        raise ValueError("--actors and --address are options of --engine ray")
-    together = int(os.environ.get("WORLD_SIZE", 1))
-    if o.engine != "accelerate" and together > 1:
-        raise ValueError(f"{together} processes were started together: share the work, --engine accelerate")
-    if o.engine == "accelerate" and "WORLD_SIZE" not in os.environ:
-        how = "accelerate launch --num_processes 8 $(which cop) …"
-        warnings.warn(f"--engine accelerate is one process here; {how} starts several", stacklevel=2)
-
-
-def fill(
-    o: WorkOptions,
-    store: Sharded,  # of what is made of images
-    images: ImageSet,
-    make: Callable,  # images uint8 (B, C, H, W) and their positions (B,) → what the store holds of them
-    name: str,  # of the work, for the bar
-    threads: bool = False,  # may several threads call `make` at once?
-) -> Sharded:  # the store with all its shards
-    "Make the shards that are missing. Raises ValueError for options that the engine does not have."
-    n = min(o.limit or len(images), len(images))
-    _check_engine(o)
-    if o.engine == "ray":
-        gpus = 1.0 if device_or_gpu(o.device).type == "cuda" else 0.0
-        how = {"actors": o.actors, "address": o.address, "gpus": gpus}
-        return fill_with_ray(store, images, make, n, o.batch, name=name, **how)
-    if o.engine == "accelerate":
-        state = processes()
-        share = (state.process_index, state.num_processes)
-        with hold_folder(store.folder):  # until all are done
-            fill_store(store, images, make, n, o.batch, threads, state.is_main_process, name, share)
-            state.wait_for_everyone()
-        return store.reopened()
-    return fill_store(store, images, make, n, o.batch, threads, name=name)
 
 # %% ../../nbs/6_appendix/77_cli_common.ipynb #03142537
 def _held_out_images(

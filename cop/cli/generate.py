@@ -28,11 +28,11 @@ from cop.cli.common import (
     load_generator,
     load_given,
     needed_option,
-    processes,
     training_sets,
 )
 from .task import numbered_for, read_record
 from .verbs import EvaluateImages, Sample, TrainClassifier, TrainCmar, TrainMar, command_line
+from .work import processes
 from ..core.checks import check_counts
 from ..core.config import TrainingConfig
 from ..core.files import atomic_write
@@ -288,7 +288,7 @@ def _sampled_along(o: Sample, tokenizer: Tokenizer, classes: list[int]) -> Order
         along.for_labels(torch.tensor(classes), torch.arange(len(classes)))  # says why it cannot be
     return along
 
-
+# %% ../../nbs/6_appendix/79_cli_generate.ipynb #9481d7f7
 def verb_sample(o: Sample) -> None:
     "Sample images along an order; what is there already is left as it is."
     check_counts(batch=o.batch, count=o.count)

@@ -97,7 +97,8 @@ class WorkOptions:
     "How much is done, and by whom."
 
     limit: OptionalInt = None  # only so many images, the first
-    batch: int = 8  # images decoded and computed at once
+    # images computed at once (default: 64 to order, fewer of more than 256 patches; 8 for latents)
+    batch: OptionalInt = None
     shard_size: int = 256  # images a file: what an interruption can lose
     # who works: this process; the processes of `accelerate launch $(which cop) …`, each its own files; or
     # actors of Ray Data (pip install 'collapse-of-patches[scale]')

@@ -18,7 +18,6 @@ from cop.cli.common import (
     check_out,
     check_size,
     check_source,
-    fill,
     held_out_part,
     load_given,
     needed_option,
@@ -26,6 +25,7 @@ from cop.cli.common import (
 )
 from .options import ImageOptions
 from .verbs import Demo, Order, Show, TrainComae, command_line
+from .work import fill
 from ..core.checks import check_counts
 from ..core.files import atomic_write, process_number
 from ..core.hub import device_or_gpu
@@ -34,6 +34,7 @@ from ..images.dataset import ImageSet, evenly_spaced
 from ..images.pictures import load_pictures, picture_sizes
 from ..images.sources import load_images
 from ..images.tokenizers import fit_tokenizer, patch_grid
+from ..orders.engines import usual_batch
 from ..orders.lookup import order_source
 from ..orders.registry import describe_orders
 from ..orders.source import OrderSource
@@ -257,7 +258,7 @@ def verb_order(o: Order) -> None:
     }
     store = _store_for(o, orders, images, grid, {**about, "chosen_on": orders.chosen_on})
     make = lambda x, i: orders(x.to(device), i).cpu()  # no order of the package keeps a state
-    store = fill(o.work, store, images, make, name, threads=True)
+    store = fill(o.work, store, images, make, name, usual_batch(grid[0] * grid[1]), threads=True)
     if not process_number():  # the first one reports
         _report(o, store, images, n, sizes)
 

@@ -15,9 +15,10 @@ from typing import Any, Literal
 import torch
 
 from ..classify.ranked import label_objective
-from .common import check_size, load_run, load_vit, processes, training_sets
+from .common import check_size, load_run, load_vit, training_sets
 from .task import numbered_for, read_task
 from .verbs import TrainRanker, command_line
+from .work import processes
 from ..core.files import fingerprint
 from ..entropy.mixture import MixtureTokens
 from ..images.dataset import ImageSet, evenly_spaced

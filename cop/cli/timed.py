@@ -17,11 +17,12 @@ from typing import Any
 
 import torch
 
-from .common import processes, training_sets
+from .common import training_sets
 from .main import run
 from .options import options_of
 from .ranker import _mixture_teacher
 from .verbs import TrainRanker
+from .work import processes
 from ..core.checkpoints import read_metrics
 from ..images.kl16 import KL16
 from ..images.sources import load_images

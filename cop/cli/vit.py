@@ -22,11 +22,11 @@ from cop.cli.common import (
     load_given,
     load_vit,
     needed_option,
-    processes,
     training_sets,
 )
 from .task import numbered_for
 from .verbs import TrainVit, command_line
+from .work import processes
 from ..core.registry import ORDERS
 from ..images.dataset import ImageSet
 from ..orders.source import OrderSource

@@ -88,6 +88,12 @@ def _as_list(pictures: Any) -> list:
         "tensors"
     )
 
+# %% ../../nbs/1_question/03_pictures.ipynb #3d62de18
+def _check_there(files: list[str]) -> None:
+    for file in files:
+        if not Path(file).is_file():
+            raise FileNotFoundError(f"there is no picture {readable_name(file)}")
+
 # %% ../../nbs/1_question/03_pictures.ipynb #e25d08c7
 def load_pictures(
     # a folder, a file or a pattern such as "my/*.jpg"; a list of files; PIL images; arrays (H, W, 3), (H, W),
@@ -101,8 +107,6 @@ def load_pictures(
 ) -> ImageSet:
     "Pictures of one size, read when they are needed. Raises FileNotFoundError or ValueError in one line."
     check_image_size(image_size)
-    if isinstance(pictures, ImageSet):
-        return pictures
     how = {"image_size": image_size, "mode": mode, "fit": fit, "skip_errors": skip_errors}
     if is_dataset(pictures):
         return load_images(pictures, "all", **how)
@@ -115,22 +119,16 @@ def load_pictures(
     if not listed:
         raise ValueError("there are no pictures")
     read = lambda picture: as_tensor(picture, image_size, mode, fit)
-    files = [str(p) for p in listed] if all(isinstance(p, (str, Path)) for p in listed) else None
-    skipped = []
+    are_files = all(isinstance(picture, (str, Path)) for picture in listed)
+    files, skipped = [str(path) for path in listed] if are_files else None, []
     if files and skip_errors:
         files, skipped = readable_files(files, read, Path("the list"))
-    if files and not skip_errors:
+    elif files:
         _check_there(files)
     listed = files or listed
     return ImageSet(
         lambda i: read(listed[i]), [-1] * len(listed), (), "pictures", files, skipped, files and ""
     )
-
-
-def _check_there(files: list[str]) -> None:
-    for file in files:
-        if not Path(file).is_file():
-            raise FileNotFoundError(f"there is no picture {readable_name(file)}")
 
 # %% ../../nbs/1_question/03_pictures.ipynb #82fd3548
 def picture_sizes(

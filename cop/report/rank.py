@@ -27,6 +27,7 @@ from ..images.decoding import Fit
 from ..images.pictures import load_pictures
 from ..images.tokenizers import patch_grid
 from ..learn.ranker import Ranker
+from ..orders.engines import usual_batch
 from ..orders.lookup import check_no_order, order_source
 from ..orders.source import OrderSource
 from ..orders.store import save_orders
@@ -183,7 +184,7 @@ def rank(
     image_size: int | None = None,  # pixels of both sides; None: the ranker's
     fit: Fit = "crop",  # pictures that are not square: "crop" (the centre), "resize" (stretch), "pad" (grey)
     patch_size: int | None = None,  # pixels, of an order that needs no ranker; None: the ranker's
-    batch: int = 8,  # images at once, ≥ 1
+    batch: int | None = None,  # images at once, ≥ 1; None: 64, fewer where there are more than 256 patches
     device: str | torch.device | None = None,  # where the ranker runs; None: a GPU if there is one
     seed: int = 0,  # of random orders
     skip_errors: bool = False,  # leave out files that cannot be read, and count them?
@@ -203,8 +204,7 @@ def rank(
     pictures.marks()  # before the first file is read
     grid = _grid_for(pictures, net, patch_size)
     source = _source_for(order, grid, net, seed, given).matched_to(pictures)
-    parts = torch.arange(len(pictures)).split(batch)
-    orders = []
+    orders, parts = [], torch.arange(len(pictures)).split(batch or usual_batch(grid[0] * grid[1]))
     for index in tqdm(parts, desc=f"ordering by {source.name}", disable=not progress):
         orders.append(source(pictures.images(index)[0].to(device), index).cpu())
     read = {} if isinstance(images, ImageSet) else {"image_size": size, "fit": fit}
