@@ -2,16 +2,18 @@
 
     python tools/check_cost.py PHOTOS            orders by 1 and 2 processes, and a training of CoMAE
     python tools/check_cost.py PHOTOS --only comae --seconds 20
+    python tools/check_cost.py --imagenet        what the commands of docs/howto.md predict for ImageNet-1k
 
 PHOTOS is a folder of pictures of 256 pixels, 500 or so; more are links to them. Predictions and real runs
 take turns, since other work on the machine comes and goes. Their medians in seconds and their ratio are
-written, with the hardware and the load of the machine, into data/results/cost.json. It is no part of
-`make test`: it takes minutes.
+written, with the hardware and the load of the machine, into data/results/cost.json; the predictions for
+ImageNet-1k into cost.imagenet.json. It is no part of `make test`: it takes minutes.
 """
 
 import argparse
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -96,16 +98,36 @@ def check(job, photos, seconds, repeats):
     return rows
 
 
+def imagenet():
+    "Every `cop cost` of the how-to, and what it predicts."
+    rows = []
+    for line in (ROOT / "docs" / "howto.md").read_text(encoding="utf-8").splitlines():
+        command = line.partition("#")[0].strip()
+        if not command.startswith("cop cost --task"):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            options = [*shlex.split(command)[2:], "--out", folder]
+            timed([sys.executable, "-m", "cop.cli.start", "cost", *options])
+            rows.append({"command": command} | json.loads(Path(folder, "cost.json").read_text()))
+        print(command, f"{rows[-1]['seconds'] / 3600:.2f} h", flush=True)
+    return {"rows": rows, "cores": os.cpu_count()}
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("photos")
+    parser.add_argument("photos", nargs="?")
+    parser.add_argument("--imagenet", action="store_true")
     parser.add_argument("--only", default="")
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--out", type=Path, default=ROOT / "data" / "results" / "cost.json")
     args = parser.parse_args()
+    if args.imagenet:
+        return write_result(args.out.with_name("cost.imagenet.json"), imagenet())
+    if not args.photos:
+        parser.error("name a folder of pictures, or pass --imagenet")
     there = json.loads(args.out.read_text())["rows"] if args.out.exists() else []
     for job in JOBS:
         if args.only in job:

@@ -15,12 +15,14 @@ import json
 import re
 import shlex
 import sys
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 from statistics import mean
 
 from cop.cli.main import _find_verb, _parse
 from cop.core.statistics import mean_interval
+from cop.report.cost import Prediction, _size, _time, describe
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -799,7 +801,7 @@ def check_commands():
         lines = [line for kind, block in blocks(text) if not kind for line in block.splitlines()]
         found += [
             f"{name}: {wrong}"
-            for line in lines
+            for line in (re.sub(r"^accelerate launch .*?\$\(which cop\)", "cop", line) for line in lines)
             if re.match(r"(cop|make|git) ", line)
             for wrong in check_line(line)
         ]
@@ -807,6 +809,38 @@ def check_commands():
         if name != "docs/contents.md":  # chapters say what they are about
             found += [f"{name}: {old[0]} is a command of old" for old in OLD.finditer(text)]
     return found
+
+
+def predictions():
+    "Task → what `cop cost` predicted for ImageNet-1k: on GPUs where there are both."
+    rows = result("cost.imagenet")["rows"]
+    return {shlex.split(row["command"])[3]: row for row in rows}
+
+
+def cost_rows():
+    "Lines of README's table: wall clock, device hours, disk."
+    names = {"order": "order", "latents": "cache latents", "train-mar": "train mar, 400 epochs"}
+    names["train-cmar"] = "train cmar, 10 epochs"
+    found = predictions()
+    return [
+        f"| `cop {name.split(',')[0]}`{''.join(name.partition(',')[1:])} | {_time(row['seconds'])} | "
+        f"{row['device_hours']:.3g} | {_size(sum(row['disk'].values()))} |"
+        for name, row in ((names[task], found[task]) for task in names)
+    ]
+
+
+def check_cost():
+    "README's and the how-to's predictions for ImageNet-1k."
+    found = require(section(page("README.md"), "ImageNet-1k"), cost_rows(), "README.md, ImageNet-1k")
+    text, rows = page("docs/howto.md"), result("cost.imagenet")["rows"]
+    lines = [line.partition("#")[0].strip() for line in text.splitlines()]
+    found += [f"docs/howto.md: {row['command']} is not there" for row in rows if row["command"] not in lines]
+    known = {f.name for f in fields(Prediction)}
+    for row in rows[0], predictions()["train-mar"]:
+        shown = describe(Prediction(**{k: v for k, v in row.items() if k in known}))
+        found += require(text, [shown], "docs/howto.md, What it will cost")
+    said = [_time(predictions()[task]["seconds"]) for task in ("order", "latents")]
+    return found + require(text, ["{} to order, {} and".format(*said)], "docs/howto.md")
 
 
 def gives(module, name):
@@ -874,6 +908,7 @@ CHECKS = (
     check_speed,
     check_front,
     check_commands,
+    check_cost,
     check_python,
     check_links,
 )
