@@ -13,9 +13,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from .common import training_sets
 from .main import run
@@ -44,6 +41,8 @@ def shard_seconds(
 
 def _time_orders(job: dict) -> dict:
     "Seconds an image of `cop order`, and what is no start. Every process of a job calls it."
+    from accelerate.utils import broadcast_object_list
+
     state, count, begun = processes(), job["processes"], time.perf_counter()
     how = {"engine": "accelerate" if count > 1 else "local", "image_size": job["image_size"]}
 
@@ -59,18 +58,10 @@ def _time_orders(job: dict) -> dict:
 
     whole, unit = once(4 * count, _FEW // 4)
     start = whole - unit * _FEW
-    size = int(_agreed(min(256.0, max(16.0, job["seconds"] / 9 / unit)))) // 8 * 8  # whole batches
+    wanted = broadcast_object_list([min(256.0, max(16.0, job["seconds"] / 9 / unit))])  # of the main process
+    size = int(wanted[0]) // 8 * 8  # whole batches
     unit = once(9 * count, size)[1]
     return {"unit": unit, "many": 9 * count * size, "inside": time.perf_counter() - begun - start}
-
-# %% ../../nbs/6_appendix/106_cli_timed.ipynb #3ad55294
-def _agreed(value: Any) -> Any:
-    "What the main process says, in all processes."
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        shared = [value]
-        torch.distributed.broadcast_object_list(shared)
-        return shared[0]
-    return value
 
 # %% ../../nbs/6_appendix/106_cli_timed.ipynb #356cd818
 _EVERY = 4  # steps a checkpoint while it is timed

@@ -163,9 +163,7 @@ def hub_images(
     labels = [-1 if label is None else label for label in rows[classes]] if classes else [-1] * len(rows)
     class_names = getattr(rows.features[classes], "names", ()) if classes else ()
     its = ([labels[i] for i in good], class_names, name, [names[i] for i in good], skipped)
-    images = ImageSet(lambda i: read(good[i]), *its, opener=lambda i: opener(good[i]))
-    images.fit = fit if image_size else None
-    return images
+    return ImageSet(lambda i: read(good[i]), *its, opener=lambda i: opener(good[i]))
 
 # %% ../../nbs/6_appendix/97_datasets.ipynb #594e040b
 def _names(rows: Any, column: str) -> list[str]:
@@ -214,9 +212,7 @@ def url_images(
     if skip_errors:
         names, skipped = readable_files(names, read, Path(root))
     labels = [number[name] for name in names]
-    images = ImageSet(lambda i: read(names[i]), labels, classes, url, names, skipped)
-    images.fit = fit if image_size else None
-    return images
+    return ImageSet(lambda i: read(names[i]), labels, classes, url, names, skipped)
 
 # %% ../../nbs/6_appendix/97_datasets.ipynb #7fcda271
 def _fetched(url: str, path: str) -> io.BytesIO:

@@ -230,9 +230,7 @@ def load_shards(
     labels = [numbers.get(samples[i].label, -1) for i in at]
     name, names = readable_name(Path(str(source)).name), [every[i] for i in at]
     opener = lambda i: _open_sample(samples[at[i]])
-    images = ImageSet(lambda i: read(at[i]), labels, classes, name, names, problems, opener=opener)
-    images.fit = fit if image_size else None
-    return images
+    return ImageSet(lambda i: read(at[i]), labels, classes, name, names, problems, opener=opener)
 
 # %% ../../nbs/6_appendix/96_shards.ipynb #a474535a
 def _names(samples: Sequence[Member], source: str | Path) -> list[str]:

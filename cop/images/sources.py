@@ -218,9 +218,7 @@ def _files_set(
         names, skipped = readable_files(names, read, folder)
     name = readable_name(folder.name if source.is_dir() else source.name)
     labels = [label_of[name] for name in names]
-    images = ImageSet(lambda i: read(names[i]), labels, classes, name, names, skipped, folder)
-    images.fit = fit if image_size else None
-    return images
+    return ImageSet(lambda i: read(names[i]), labels, classes, name, names, skipped, folder)
 
 # %% ../../nbs/1_question/02_sources.ipynb #b51f3646
 def is_file_source(
@@ -243,20 +241,28 @@ def _elsewhere(source: Any, split: str, how: dict[str, Any]) -> ImageSet:
     # which take a while to import
     from cop.images.datasets import dataset_images, hub_images, hub_parts, url_images
 
-    if isinstance(source, ImageSet):
-        return source
     if isinstance(source, Dataset):
         return dataset_images(source, **{k: how[k] for k in ("image_size", "mode", "fit")})
     if isinstance(source, dict):
         return hub_images(source, split, "a DatasetDict", **how)
-    if not isinstance(source, str):
+    if is_dataset(source):
         return hub_images({"all": source}, "all", **how)
+    source = str(source)
     if is_shards(source):
         return load_shards(source, split, cache_path() / "shards", **how)
     if source.startswith("hf:"):
         parts = hub_parts(source.removeprefix("hf:"), cache_path() / "datasets")
         return hub_images(parts, split, source, **how)
     return url_images(source, split, **how)
+
+# %% ../../nbs/1_question/02_sources.ipynb #6c0f7e52
+def _check_words(source: Any, split: Any, image_size: int | None, mode: str) -> None:
+    for name, value, kinds in (("source", source, (str, Path)), ("split", split, str)):
+        if not isinstance(value, kinds):
+            raise ValueError(f"{name} is of type {type(value).__name__}; give a name, or a path of pictures")
+    check_image_size(image_size)
+    if mode not in ("RGB", "L"):
+        raise ValueError(f"mode is 'RGB' or 'L', not {mode!r}")
 
 # %% ../../nbs/1_question/02_sources.ipynb #07904de3
 def load_images(
@@ -279,20 +285,19 @@ def load_images(
     A registered name is never a folder: write ./name, or pass a Path, for a folder that is called so. A path
     that exists is no pattern, even if it has brackets.
     """
+    if isinstance(source, ImageSet):
+        return source
+    if not is_dataset(source):
+        _check_words(source, split, image_size, mode)
+        if source in IMAGE_SOURCES:
+            root = Path(root) if root else cache_path()
+            return IMAGE_SOURCES[source](split, root, download, image_size, mode)
     how = {"image_size": image_size, "mode": mode, "fit": fit}
-    which = {"skip_errors": skip_errors, "test_fraction": test_fraction}
-    if is_dataset(source):
-        return _elsewhere(source, split, {**how, **which})
-    for name, value, kinds in (("source", source, (str, Path)), ("split", split, str)):
-        if not isinstance(value, kinds):
-            raise ValueError(f"{name} is of type {type(value).__name__}; give a name, or a path of pictures")
-    if source in IMAGE_SOURCES:
-        root = Path(root) if root else cache_path()
-        return IMAGE_SOURCES[source](split, root, download, image_size, mode)
-    check_image_size(image_size)
-    if mode not in ("RGB", "L"):
-        raise ValueError(f"mode is 'RGB' or 'L', not {mode!r}")
-    if not is_file_source(source):
-        return _elsewhere(str(source), split, {**how, **which})
-    _check_pictures(source)
-    return _files_set(Path(source), split, image_size, mode, fit, skip_errors, test_fraction)
+    how |= {"skip_errors": skip_errors, "test_fraction": test_fraction}
+    if is_dataset(source) or not is_file_source(source):
+        images = _elsewhere(source, split, how)
+    else:
+        _check_pictures(source)
+        images = _files_set(Path(source), split, **how)
+    images.fit = fit if image_size else None
+    return images
