@@ -829,6 +829,12 @@ def cost_rows():
     ]
 
 
+def compared(row):
+    "A line of a prediction and a real run."
+    unit = "steps" if row["job"].startswith("comae") else "images"
+    return f"| {row['job']} | {row['size']:,} {unit} | {row['predicted']:.0f} | {row['measured']:.0f} |"
+
+
 def check_cost():
     "README's and the how-to's predictions for ImageNet-1k."
     found = require(section(page("README.md"), "ImageNet-1k"), cost_rows(), "README.md, ImageNet-1k")
@@ -839,6 +845,7 @@ def check_cost():
     for row in rows[0], predictions()["train-mar"]:
         shown = describe(Prediction(**{k: v for k, v in row.items() if k in known}))
         found += require(text, [shown], "docs/howto.md, What it will cost")
+    found += require(text, map(compared, result("cost")["rows"]), "docs/howto.md, What it will cost")
     said = [_time(predictions()[task]["seconds"]) for task in ("order", "latents")]
     return found + require(text, ["{} to order, {} and".format(*said)], "docs/howto.md")
 

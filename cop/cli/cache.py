@@ -14,9 +14,9 @@ from torch import Tensor
 
 from .common import check_out, source_images
 from .verbs import CacheLatents, command_line
-from .work import fill
+from .work import check_engine, fill
 from ..core.checks import check_counts
-from ..core.files import digest, process_number
+from ..core.files import digest, hold_folder, process_number
 from ..core.hub import device_or_gpu
 from ..core.registry import IMAGE_SOURCES
 from ..images.dataset import ImageSet, readable_name
@@ -61,8 +61,9 @@ def _about(images: ImageSet, tokenizer: KL16, fit: str) -> dict:
 def verb_cache_latents(o: CacheLatents) -> None:
     "Keep what MAR's autoencoder makes of images."
     check_out(o.out, o.images.source)
+    check_engine(o.work)
     check_counts(batch=o.work.batch, shard_size=o.work.shard_size, limit=o.work.limit)
-    if o.images.image_size is None and o.images.source not in IMAGE_SOURCES:
+    if o.images.image_size is None and o.images.source not in {*IMAGE_SOURCES} - {"imagenet"}:
         o.images.image_size = 256  # of the public autoencoder
     part = "train" if o.images.source in IMAGE_SOURCES else "all"
     images, device = source_images(o.images, part, "RGB"), device_or_gpu(o.work.device)
@@ -71,13 +72,14 @@ def verb_cache_latents(o: CacheLatents) -> None:
     about = _about(images, tokenizer, o.images.fit)
     shape = (2, 2 * tokenizer.dim, *tokenizer.grid)
     store = LatentStore.create(o.out, shape, about, o.work.shard_size)
-    if not process_number():
-        tokenizer.save_pretrained(Path(o.out) / "tokenizer")
 
     def encode(pixels: Tensor, index: Tensor) -> Tensor:
         return tokenizer.both_moments(pixels.to(device)).cpu()
 
-    store = fill(o.work, store, images, encode, "latents", 8)
+    with hold_folder(store.folder):
+        if not process_number() and not (store.shards and (Path(o.out) / "tokenizer").is_dir()):
+            tokenizer.save_pretrained(Path(o.out) / "tokenizer")
+        store = fill(o.work, store, images, encode, "latents", 8)
     if not process_number():  # the first one reports
         size = len(store) * 2 * math.prod(shape)
         shown = f"{size / 1e9:.1f} GB" if size > 1e9 else f"{size / 1e6:.3g} MB"

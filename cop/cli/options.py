@@ -99,11 +99,11 @@ class WorkOptions:
     limit: OptionalInt = None  # only so many images, the first
     # images computed at once (default: 64 to order, fewer of more than 256 patches; 8 for latents)
     batch: OptionalInt = None
-    shard_size: int = 256  # images a file: what an interruption can lose
+    shard_size: int = 256  # images a file: an interruption loses those that are not written yet
     # who works: this process; the processes of `accelerate launch $(which cop) …`, each its own files; or
     # actors of Ray Data (pip install 'collapse-of-patches[scale]')
     engine: Literal["local", "accelerate", "ray"] = "local"
-    actors: OptionalInt = None  # ray: processes that work (default: one a CPU core of this machine)
+    actors: OptionalInt = None  # ray: processes that work (default: as the CPU cores or GPUs allow)
     address: OptionalText = None  # ray: of a cluster, such as auto (default: a Ray of this call's own)
     device: OptionalText = None  # cpu, cuda, mps (default: cuda if there is one, else cpu)
 

@@ -25,7 +25,7 @@ from cop.cli.common import (
 )
 from .options import ImageOptions
 from .verbs import Demo, Order, Show, TrainComae, command_line
-from .work import fill
+from .work import check_engine, fill
 from ..core.checks import check_counts
 from ..core.files import atomic_write, process_number
 from ..core.hub import device_or_gpu
@@ -71,6 +71,7 @@ def verb_train_comae(o: TrainComae) -> None:
 # %% ../../nbs/6_appendix/78_cli_order.ipynb #a7c0b1f9
 def _check_numbers(o: Order) -> None:
     "Raise a ValueError if a number is too small; None stands for no limit."
+    check_engine(o.work)
     check_counts(batch=o.work.batch, shard_size=o.work.shard_size, limit=o.work.limit, chunk=o.chunk)
     check_counts(patch_size=o.patch_size, image_size=o.images.image_size)
     if o.sheet < 0:
@@ -258,7 +259,8 @@ def verb_order(o: Order) -> None:
     }
     store = _store_for(o, orders, images, grid, {**about, "chosen_on": orders.chosen_on})
     make = lambda x, i: orders(x.to(device), i).cpu()  # no order of the package keeps a state
-    store = fill(o.work, store, images, make, name, usual_batch(grid[0] * grid[1]), threads=True)
+    how = {"batch": usual_batch(grid[0] * grid[1]), "threads": device.type == "cpu"}
+    store = fill(o.work, store, images, make, name, **how)
     if not process_number():  # the first one reports
         _report(o, store, images, n, sizes)
 

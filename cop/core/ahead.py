@@ -34,10 +34,10 @@ def in_threads(
     threads = min(before, _MOST_THREADS, len(items))
     bar = tqdm(total=len(items), desc=name, disable=name is None, leave=False)
     if threads < 2:
-        for item in items:
-            yield function(item)
-            bar.update()
-        bar.close()
+        with bar:
+            for item in items:
+                yield function(item)
+                bar.update()
         return
     shared = {"initializer": torch.set_num_threads, "initargs": (before // threads,)}
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import inspect
+import os
 import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -99,11 +100,15 @@ def _check_config(cls: type, config: dict, folder: Path) -> dict:
 
 # %% ../../nbs/6_appendix/57_hub.ipynb #469b63ba
 def device_or_gpu(
-    name: str | torch.device | None = None,  # "cpu", "cuda", "cuda:1", "mps"; None: a GPU if there is one
+    # "cpu", "cuda", "cuda:1", "mps"; None: a GPU if there is one, and each process of a launcher its own
+    name: str | torch.device | None = None,
 ) -> torch.device:
     "Where a model runs. Raises ValueError for a device that PyTorch cannot use here."
+    if name is None and not torch.cuda.is_available():
+        return torch.device("cpu")
     if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        process = os.environ.get("LOCAL_RANK")  # that a launcher numbered
+        return torch.device("cuda", None if process is None else int(process) % torch.cuda.device_count())
     try:
         device = torch.device(name)
         torch.empty(0, device=device)

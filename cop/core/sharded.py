@@ -72,12 +72,12 @@ def missing(
 @patch
 def check_whole(self: Sharded) -> None:
     "Raise a ValueError if a shard is missing before the last one, or not full."
-    expected = self.missing(max(self.shards, default=0) * self.shard_size)
-    if expected:
-        first = expected[0] * self.shard_size
+    missing = self.missing(max(self.shards, default=0) * self.shard_size)
+    if missing:
+        first = missing[0] * self.shard_size
         raise ValueError(
-            f"{self.folder} lacks {self.what} of images from {first} on: the command that makes it goes on "
-            "there"
+            f"{self.folder} lacks {self.what} of images from {first} on: run the same command again to make "
+            "them"
         )
 
 # %% ../../nbs/6_appendix/102_sharded.ipynb #fe8083e4

@@ -69,16 +69,16 @@ def dataset_images(
     name, classes = type(dataset).__name__, list(getattr(dataset, "classes", ()))
     read = lambda picture: as_tensor(picture, image_size, mode, fit)
     if isinstance(dataset, IterableDataset):
-        pairs = [
-            _pair(item) for item in tqdm(islice(dataset, _MOST + 1), desc=f"reading {name}", leave=False)
-        ]
-        if len(pairs) > _MOST:
+        pixels, labels = [], []
+        for picture, label in map(_pair, tqdm(islice(dataset, _MOST + 1), f"reading {name}", leave=False)):
+            pixels.append(read(picture))
+            labels.append(label)
+        if len(pixels) > _MOST:
             raise ValueError(
                 f"the stream {name} goes on after {_MOST:,} images, and all would be held in memory: write "
                 "it into shards, or take a part of it"
             )
-        pixels = [read(picture) for picture, _ in pairs]
-        return ImageSet(pixels.__getitem__, [label for _, label in pairs], classes, name).in_memory(False)
+        return ImageSet(pixels.__getitem__, labels, classes, name).in_memory(False)
     labels = getattr(dataset, "targets", None)
     changed = getattr(dataset, "target_transform", None) is not None
     if labels is None or changed or len(labels) != len(dataset):
@@ -133,7 +133,7 @@ def _rows_of(parts: dict, name: str, split: str) -> Any:  # a `datasets.Dataset`
         return datasets.concatenate_datasets(list(parts.values()))
     if len(parts) > 1 and part not in parts:
         raise EmptyPart(f"{name} has the splits {list(parts)}, not {split!r}: choose one")
-    return parts[part] if part in parts and len(parts) > 1 else next(iter(parts.values()))
+    return parts[part] if len(parts) > 1 else next(iter(parts.values()))
 
 # %% ../../nbs/6_appendix/97_datasets.ipynb #3adf6248
 def hub_images(

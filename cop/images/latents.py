@@ -88,6 +88,8 @@ class LatentStore(Sharded):
         self.about = about or {name: first[name] for name in AboutLatents.__required_keys__}
         self.shard_size = self.about["shard_size"]
         self.check_same(self.about, tuple(sorted(AboutLatents.__required_keys__)))
+        for shard in self.shards.values():
+            shard.about["configuration"] = self.about["configuration"]  # one list of classes, not one a shard
 
     def __repr__(self) -> str:
         return f"LatentStore({self.folder.name}: {len(self):,} images, {self.about['shape']} numbers each)"
@@ -170,8 +172,8 @@ def images(self: LatentStore) -> ImageSet:
     images.fit = its.get("fit")
     if len(self) < its.get("images", 0):
         warnings.warn(
-            f"{self.folder} holds latents of {len(self):,} of {its['images']:,} images; cop cache latents "
-            "goes on there",
+            f"{self.folder} holds latents of {len(self):,} of {its['images']:,} images; run cop cache "
+            "latents again to make the others",
             stacklevel=2,
         )
     return images

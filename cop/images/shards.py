@@ -6,6 +6,7 @@
 __all__ = ['is_shards', 'errors_of_url', 'shard_paths', 'Member', 'read_shard', 'load_shards']
 
 # %% ../../nbs/6_appendix/96_shards.ipynb #ff62a013
+import hashlib
 import io
 import os
 import re
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from braceexpand import braceexpand
+from filelock import FileLock
 
 from ..core.checks import first_line
 from .dataset import EmptyPart, ImageSet, readable_name
@@ -50,7 +52,9 @@ def _local_copy(url: str, cache: Path) -> str:
     import fsspec
 
     how = {"cache_storage": str(cache), "same_names": False, "check_files": True}
-    with errors_of_url(url):
+    cache.mkdir(parents=True, exist_ok=True)
+    one_fetches = FileLock(cache / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.lock")
+    with one_fetches, errors_of_url(url):
         return fsspec.open_local(f"filecache::{url}", filecache=how)
 
 # %% ../../nbs/6_appendix/96_shards.ipynb #ede57da0
@@ -90,19 +94,23 @@ def _files(path: str) -> Iterator[tuple[str, int, int]]:  # name, offset, size
         with tarfile.open(path, "r:") as tar:
             for member in tar:
                 if member.offset_data + member.size > end:
-                    raise tarfile.ReadError("cut off")
+                    raise _not_all_read(path, "it is cut off")
                 if member.isfile():
                     yield member.name, member.offset_data, member.size
-            last = tar.offset  # where the mark of the end is to be: zeros
+            last = tar.offset  # where the archive is to end, with zeros
     except tarfile.TarError as e:
-        whole = "it is no tar file, or compressed" if "cut off" not in str(e) else "it is cut off"
-        raise ValueError(f"cannot read all of {readable_name(path)}: {whole}") from e
+        raise _not_all_read(path, "it is no tar file, or compressed") from e
     if last + tarfile.BLOCKSIZE > end:
-        raise ValueError(f"cannot read all of {readable_name(path)}: it is cut off")
+        raise _not_all_read(path, "it is cut off")
     with open(path, "rb") as file:
         file.seek(last)
-        if file.read().strip(b"\0"):
-            raise ValueError(f"cannot read all of {readable_name(path)}: it is damaged, or two tars in one")
+        while block := file.read(2**16):
+            if block.strip(b"\0"):
+                raise _not_all_read(path, "it is damaged, or two tars in one")
+
+
+def _not_all_read(path: str, why: str) -> ValueError:
+    return ValueError(f"cannot read all of {readable_name(path)}: {why}")
 
 # %% ../../nbs/6_appendix/96_shards.ipynb #4056b589
 def _split_name(name: str) -> tuple[str, str]:
@@ -176,11 +184,36 @@ def read_shard(
     return found
 
 # %% ../../nbs/6_appendix/96_shards.ipynb #22354a31
+class _Window(io.RawIOBase):
+    "A part of a file, as a file: whoever wants an image's header does not read all of it."
+
+    def __init__(self, member: Member):
+        self.file, self.start, self.size, self.at = open(member.path, "rb", 0), member.offset, member.size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self.at = max(0, offset + (0, self.at, self.size)[whence])
+        return self.at
+
+    def readinto(self, buffer: memoryview) -> int:
+        self.file.seek(self.start + self.at)
+        count = self.file.readinto(memoryview(buffer)[: max(0, self.size - self.at)])
+        self.at += count
+        return count
+
+    def close(self) -> None:
+        self.file.close()
+        super().close()
+
+
 def _open_sample(member: Member) -> BinaryIO:
     "The bytes of an image."
-    with open(member.path, "rb") as file:
-        file.seek(member.offset)
-        return io.BytesIO(file.read(member.size))
+    return io.BufferedReader(_Window(member))
 
 # %% ../../nbs/6_appendix/96_shards.ipynb #c59f450e
 _MOST_NUMBERS = 2**17  # classes that have numbers and no names

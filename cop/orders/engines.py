@@ -7,7 +7,6 @@ __all__ = ['usual_batch', 'fill_shards', 'fill_store', 'ShardActor', 'fill_with_
 
 # %% ../../nbs/6_appendix/98_engines.ipynb #b62919a2
 import logging
-import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from ..core.ahead import in_threads, one_ahead
+from ..core.ahead import cpu_cores, in_threads, one_ahead
 from ..core.checks import check_counts, first_line
 from ..core.files import hold_folder
 from ..core.sharded import Sharded
@@ -46,11 +45,10 @@ def _ranked(images: ImageSet, rank: Callable, batches: list, threads: bool) -> I
         marks, pixels = read(index)
         return marks, rank(pixels, index)
 
-    on_gpu = torch.cuda.is_available()
-    if threads and not on_gpu:
+    if threads:
         yield from in_threads(read_and_rank, batches)
         return
-    for index, (marks, pixels) in one_ahead(read, batches, on_gpu):
+    for index, (marks, pixels) in one_ahead(read, batches, torch.cuda.is_available()):
         yield marks, rank(pixels, index)
 
 # %% ../../nbs/6_appendix/98_engines.ipynb #8875034d
@@ -65,7 +63,7 @@ def fill_shards(
     rank: Callable,
     n: int,  # images of the set that are ordered, the first
     batch: int = 64,  # images ordered at once
-    threads: bool = False,  # may several threads call `rank` at once, each for a batch? On a CPU they do
+    threads: bool = False,  # do several threads call `rank` at once, each for a batch? For a CPU
 ) -> Iterator[int]:  # images that are done, batch by batch
     "Order the images of some shards, and write each at its end. Raises ValueError if a picture changes."
     for first in range(0, len(numbers), _TOGETHER):
@@ -103,7 +101,7 @@ def fill_store(
     rank: Callable,  # as `fill_shards` takes it
     n: int | None = None,  # order the first n images; None: all
     batch: int = 64,  # images ordered at once
-    threads: bool = False,  # may several threads call `rank` at once, each for a batch?
+    threads: bool = False,  # do several threads call `rank` at once, each for a batch? For a CPU
     progress: bool = True,  # show a bar
     name: str = "orders",  # what the bar says
     share: tuple[int, int] = (0, 1),  # number of this process, and how many there are: each fills its shards
@@ -179,7 +177,7 @@ def fill_with_ray(
     rank: Callable,  # and what follows, as `fill_store` takes it
     n: int | None = None,
     batch: int = 64,
-    actors: int | None = None,  # processes that order, ≥ 1; None: one a CPU core of this machine
+    actors: int | None = None,  # processes that order, ≥ 1; None: as many as the cluster has room for
     threads: int = 1,  # CPU cores of an actor, ≥ 1
     gpus: float = 0.0,  # GPUs of an actor; a share, such as 0.5, lets actors share one
     address: str
@@ -195,12 +193,12 @@ def fill_with_ray(
         return store
     import ray
 
-    actors = min(len(missing), actors or max(1, (os.cpu_count() or 1) // threads))
     bar = _bar(store, missing, n, True, "starting Ray", progress)
     with hold_folder(store.folder), bar:
-        began = _connect(address, actors, threads)
+        began = _connect(address, actors or max(1, cpu_cores() // threads), threads)
         bar.set_description(name)
         try:
+            actors = min(len(missing), actors or _room(threads, gpus))
             rows = _rows(ray.put((images, rank, store, n, batch)), missing, actors, threads, gpus)
             failed = _count(rows, bar)
         except ray.exceptions.RayError as e:
@@ -214,6 +212,15 @@ def fill_with_ray(
     return store.reopened()
 
 # %% ../../nbs/6_appendix/98_engines.ipynb #e1af2931
+def _room(threads: int, gpus: float) -> int:  # ≥ 1
+    "Actors that the CPU cores and GPUs of the cluster suffice for."
+    import ray
+
+    there = ray.cluster_resources()
+    many = there.get("CPU", 1) // threads
+    return max(1, int(min(many, there.get("GPU", 0) // gpus) if gpus else many))
+
+
 def _rows(
     job: Any, missing: list[int], actors: int, threads: int, gpus: float
 ) -> Any:  # a `ray.data.Dataset`

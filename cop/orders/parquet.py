@@ -162,15 +162,13 @@ def read_columns(
     columns: Sequence[str],  # "image", "label", "mark", "order", "score"
 ) -> pa.Table:
     "Columns of a file. Raises FileNotFoundError, or ValueError if it is damaged or has no such column."
-    try:
-        with _open(Path(path)) as file:
-            if lacking := set(columns) - set(file.schema_arrow.names):
-                raise ValueError(f"it has no column {', '.join(sorted(lacking))}")
+    with _open(Path(path)) as file:
+        if lacking := set(columns) - set(file.schema_arrow.names):
+            raise ValueError(f"{path} has no column {', '.join(sorted(lacking))}; {CURE}")
+        try:
             return file.read(list(columns), use_threads=False)
-    except (pa.ArrowException, OSError, ValueError) as e:
-        if isinstance(e, FileNotFoundError) or str(path) in str(e):
-            raise
-        raise ValueError(f"{path} is damaged ({first_line(e)}); {CURE}") from e
+        except (pa.ArrowException, OSError, ValueError) as e:
+            raise ValueError(f"{path} is damaged ({first_line(e)}); {CURE}") from e
 
 # %% ../../nbs/6_appendix/95_parquet.ipynb #8a8f6bf7
 def _matrix(path: Path, column: str, n_tokens: int) -> np.ndarray:  # (n, N)
