@@ -819,14 +819,18 @@ def predictions():
 
 def cost_rows():
     "Lines of README's table: wall clock, device hours, disk."
-    names = {"order": "order", "latents": "cache latents", "train-mar": "train mar, 400 epochs"}
-    names["train-cmar"] = "train cmar, 10 epochs"
-    found = predictions()
-    return [
-        f"| `cop {name.split(',')[0]}`{''.join(name.partition(',')[1:])} | {_time(row['seconds'])} | "
-        f"{row['device_hours']:.3g} | {_size(sum(row['disk'].values()))} |"
-        for name, row in ((names[task], found[task]) for task in names)
-    ]
+    jobs = {
+        "order": "`cop order`",
+        "latents": "`cop cache latents`",
+        "train-mar": "`cop train mar`, 400 epochs",
+        "train-cmar": "`cop train cmar`, 10 epochs",
+    }
+    lines = []
+    for task, job in jobs.items():
+        row = predictions()[task]
+        disk = _size(sum(row["disk"].values()))
+        lines.append(f"| {job} | {_time(row['seconds'])} | {row['device_hours']:.3g} | {disk} |")
+    return lines
 
 
 def compared(row):

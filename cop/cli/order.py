@@ -71,7 +71,6 @@ def verb_train_comae(o: TrainComae) -> None:
 # %% ../../nbs/6_appendix/78_cli_order.ipynb #a7c0b1f9
 def _check_numbers(o: Order) -> None:
     "Raise a ValueError if a number is too small; None stands for no limit."
-    check_engine(o.work)
     check_counts(batch=o.work.batch, shard_size=o.work.shard_size, limit=o.work.limit, chunk=o.chunk)
     check_counts(patch_size=o.patch_size, image_size=o.images.image_size)
     if o.sheet < 0:
@@ -236,8 +235,9 @@ def verb_order(o: Order) -> None:
         return
     check_source(o.images.source)
     check_out(o.out, o.images.source)
-    name = o.order or ("pagerank" if o.models.comae else "ranker_coverage")
+    check_engine(o.work)
     _check_numbers(o)
+    name = o.order or ("pagerank" if o.models.comae else "ranker_coverage")
     device = device_or_gpu(o.work.device)
     option, network, weights, options = _network(o, name, device)
     how = _reading(o, network)

@@ -34,15 +34,12 @@ def processes() -> Accelerator:
 
 # %% ../../nbs/6_appendix/107_cli_work.ipynb #f2430051
 def check_engine(o: WorkOptions) -> None:
-    "Raise a ValueError for options that an engine does not have, and for processes that it does not know of."
+    "Raise a ValueError for options that an engine does not have, or for processes that it does not know of."
     if o.engine != "ray" and (o.actors or o.address):
         raise ValueError("--actors and --address are options of --engine ray")
     together = int(os.environ.get("WORLD_SIZE", 1))
     if o.engine != "accelerate" and together > 1:
         raise ValueError(f"{together} processes were started together: share the work, --engine accelerate")
-    if o.engine == "accelerate" and "WORLD_SIZE" not in os.environ:
-        how = "accelerate launch --num_processes 8 $(which cop) …"
-        warnings.warn(f"--engine accelerate is one process here; {how} starts several", stacklevel=2)
 
 
 def fill(
@@ -62,6 +59,9 @@ def fill(
         how = {"actors": o.actors, "address": o.address, "gpus": gpus}
         return fill_with_ray(store, images, make, n, batch, name=name, **how)
     if o.engine == "accelerate":
+        if "WORLD_SIZE" not in os.environ:
+            how = "accelerate launch --num_processes 8 $(which cop) …"
+            warnings.warn(f"--engine accelerate is one process here; {how} starts several", stacklevel=2)
         state = processes()
         share = (state.process_index, state.num_processes)
         with hold_folder(store.folder):  # until all are done

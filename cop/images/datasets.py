@@ -150,7 +150,7 @@ def hub_images(
     import datasets
 
     split = check_split(name, split)
-    rows = _rows_of(parts, name, split).flatten_indices()  # as it is after `select`, `filter` or `shuffle`
+    rows = _rows_of(parts, name, split)
     column, classes = _columns(rows, name)
     names = _names(rows, column)
     index = range(len(rows))
@@ -170,8 +170,11 @@ def _names(rows: Any, column: str) -> list[str]:
     "What tells images apart: the names of their files if they differ, else the numbers of the rows."
     import pyarrow.compute as pc
 
-    paths = pc.struct_field(rows.data.column(column), "path").to_pylist()
-    names = [path and Path(path).name for path in paths]
+    paths = pc.struct_field(rows.data.column(column), "path")
+    # of `select`, `filter` or `shuffle`; flatten_indices() would copy all pictures
+    if rows._indices is not None:
+        paths = paths.take(rows._indices.column(0))
+    names = [path and Path(path).name for path in paths.to_pylist()]
     return (
         names
         if None not in names and len(set(names)) == len(names)

@@ -6,6 +6,7 @@
 __all__ = ['Reading', 'Ranking', 'Ranker', 'propagate', 'ranker_order', 'ranker_pagerank_order', 'ranker_coverage_order']
 
 # %% ../../nbs/5_beyond/46_ranker.ipynb #f935884c
+import math
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -17,6 +18,7 @@ from ..core.checks import checked, values_known
 from ..core.hub import Pretrained
 from ..core.layers import Block, full_precision, rotary_angles, rotate
 from ..images.tokenizers import patch_grid
+from ..orders.engines import usual_batch
 from ..orders.graph import pagerank
 from ..orders.rankings import coverage_order, order_from_scores
 from ..orders.registry import register_order
@@ -314,7 +316,6 @@ def scores(
 
 # %% ../../nbs/5_beyond/46_ranker.ipynb #a59f8d19
 Reading = Literal["score", "pagerank", "coverage"]
-_EDGES = 2**22  # of the graphs that are read together on a CPU: 64 of 256 patches, 16 MB
 
 
 @patch
@@ -329,9 +330,8 @@ def order(
     "An order for every image. Raises ValueError on bad images or an unknown reading."
     if reading not in get_args(Reading):
         raise ValueError(f"there is no reading {reading!r}; choose {', '.join(get_args(Reading))}")
-    _check_images(images, self.patch_size)
-    n = images.shape[2] * images.shape[3] // self.patch_size**2
-    some = images.split(max(1, _EDGES // n**2)) if _on_cpu(self) else [images]
+    n = math.prod(_check_images(images, self.patch_size))
+    some = images.split(usual_batch(n)) if _on_cpu(self) else [images]
     return order_from_scores(torch.cat([_read(self, x, reading) for x in some])).to(images.device)
 
 
