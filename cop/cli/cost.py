@@ -237,17 +237,18 @@ def _counted(o: Cost) -> Prediction:
     training = _training(o) if o.task.startswith("train-") else None
     efficiency = o.efficiency or _EFFICIENCY.get(o.task, 0.35 if o.size else 0.05)
     flops, parameters = _flops(o)
-    its = _reading(o)
+    its = {"decode": 0.0, "listing": 0.0} if o.size else _reading(o)  # latents of a public size are stored
     seen = training.steps * training.batch_size if training else o.images
     compute = seen * flops / (gpus * counted.gpu_peak(o.gpu) * efficiency)
-    decode = 0.0 if o.size else seen * its["decode"] / cores  # latents of a public size are stored
-    names = its["listing"] * o.images
+    decode, names = seen * its["decode"] / cores, its["listing"] * o.images
     memory = (20 if training else 4) * parameters
-    measured = [f"{1 / its['decode']:.0f} images/s decoded by one core of this machine"]
-    measured += [f"{flops / 1e9:.3g} GFLOP an image, counted; {parameters / 1e6:.3g} million parameters"]
+    measured = [f"{flops / 1e9:.3g} GFLOP an image, counted; {parameters / 1e6:.3g} million parameters"]
+    if decode:
+        measured.append(f"{1 / its['decode']:.0f} images/s decoded by one core of this machine")
     peak = f"{gpus} × {o.gpu} at {counted.gpu_peak(o.gpu) / 1e12:.4g} TFLOP/s (bfloat16) × {efficiency:g}"
-    source = "latents are stored, nothing is decoded" if o.size else f"decoding shared by {cores} CPU cores"
-    assumed = [f"{peak}; small models reach less", f"{source}, while the GPUs work: the slower one decides"]
+    shared = f"{cores} CPU cores share the decoding while the GPUs work: the slower ones decide"
+    assumed = [f"{peak}; small models reach less"]
+    assumed.append(shared if decode else "latents are stored: nothing is decoded")
     assumed += ["no start, no checkpoints; memory is of the GPU, without activations"]
     parts = {"GPUs": compute, "decoding": decode, "names": names}
     made = (max(compute, decode) + names, gpus, f"GPU {o.gpu}", memory + _graphs(o), _disk(o, training))

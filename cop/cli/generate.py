@@ -30,6 +30,7 @@ from cop.cli.common import (
     needed_option,
     training_sets,
 )
+from .options import beside_latents
 from .task import numbered_for, read_record
 from .verbs import EvaluateImages, Sample, TrainClassifier, TrainCmar, TrainMar, command_line
 from .work import processes
@@ -91,13 +92,8 @@ def _check_alone(o: TrainMar | TrainCmar) -> None:
     "Raise a ValueError for options of images or tokens beside latents, which have their own."
     if not o.latents:
         return
-    groups, plain = [group for group in ("images", "tokens") if hasattr(o, group)], type(o)()
-    typed = [
-        name
-        for group in groups
-        for name, value in vars(getattr(o, group)).items()
-        if value != getattr(getattr(plain, group), name)
-    ]
+    plain = beside_latents(type(o)())
+    typed = [name for name, value in beside_latents(o).items() if value != plain[name]]
     if typed:
         raise ValueError(f"--latents are the images and their tokens: leave --{' and --'.join(typed)} out")
 

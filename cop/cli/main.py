@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from . import verbs
-from .options import flat_options, option_types, options_of
+from .options import beside_latents, flat_options, option_types, options_of
 
 # %% ../../nbs/6_appendix/76_cli_main.ipynb #1d8a6f03
 VERBS = {  # what is typed: its options, the module of the function that does it
@@ -342,6 +342,8 @@ def _write_arguments(options: Any) -> None:
     import yaml
 
     values = {k: list(v) if isinstance(v, tuple) else v for k, v in flat_options(options).items()}
+    for name in beside_latents(options) if values.get("latents") else ():
+        del values[name]
     out = values.get("out")
     if out and Path(out).is_dir():
         from cop.core.files import atomic_write

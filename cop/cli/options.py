@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['OptionalInt', 'OptionalFloat', 'OptionalText', 'PictureOptions', 'ImageOptions', 'ModelOptions', 'TrainingOptions',
-           'training_group', 'WorkOptions', 'TokenOptions', 'PublicOptions', 'flat_options', 'options_of',
-           'option_types']
+           'training_group', 'WorkOptions', 'TokenOptions', 'PublicOptions', 'flat_options', 'beside_latents',
+           'options_of', 'option_types']
 
 # %% ../../nbs/6_appendix/74_cli_options.ipynb #a7d90c12
 import typing
@@ -134,6 +134,14 @@ def flat_options(
         value = getattr(options, f.name)
         values |= flat_options(value) if is_dataclass(value) else {f.name: value}
     return values
+
+
+def beside_latents(
+    options: Any,  # of a verb
+) -> dict[str, Any]:  # name → value
+    "Options of images and of tokens: kept latents have their own, so these say nothing beside them."
+    groups = [getattr(options, group) for group in ("images", "tokens") if hasattr(options, group)]
+    return {name: value for group in groups for name, value in flat_options(group).items()}
 
 
 def options_of(

@@ -81,7 +81,16 @@ def opaque(
     return image.convert(mode)
 
 # %% ../../nbs/6_appendix/89_decoding.ipynb #ee8d079a
-def _by_torchvision(image: Image.Image, file: BinaryIO, mode: str) -> Tensor | None:  # uint8 (C, H, W)
+def _channels_first(
+    pixels: np.ndarray,  # uint8 (H, W), or (H, W, 3)
+) -> Tensor:  # uint8 (C, H, W), contiguous: NumPy moves channels in half of PyTorch's time
+    "The pixels of an image as models take them."
+    return torch.from_numpy(np.ascontiguousarray(np.atleast_3d(pixels).transpose(2, 0, 1)))
+
+
+def _by_torchvision(
+    image: Image.Image, file: BinaryIO, mode: str
+) -> np.ndarray | None:  # uint8 (H, W), or (H, W, 3)
     "The pixels of an upright JPEG of the wanted mode; None: Pillow is to decode it, or to say what is wrong."
     plain = image.format == "JPEG" and image.mode == mode and orientation(image) == 1
     if not plain or "torchvision" not in sys.modules:
@@ -91,7 +100,7 @@ def _by_torchvision(image: Image.Image, file: BinaryIO, mode: str) -> Tensor | N
     file.seek(0)
     data = torch.frombuffer(bytearray(file.read()), dtype=torch.uint8)
     try:
-        return decode_jpeg(data)
+        return decode_jpeg(data).permute(1, 2, 0).squeeze(2).numpy()
     except RuntimeError:
         return None
 
@@ -140,8 +149,7 @@ def as_pixels(
 ) -> Tensor:  # uint8 (C, H, W)
     "The pixels of an RGB or grey image, brought to a size if there is one."
     image = image if image_size is None else fit_image(image, image_size, fit)
-    x = torch.from_numpy(np.array(image))
-    return x[None] if image.mode == "L" else x.permute(2, 0, 1).contiguous()
+    return _channels_first(np.array(image))
 
 # %% ../../nbs/6_appendix/89_decoding.ipynb #7533f59c
 def decode_image(
@@ -159,11 +167,8 @@ def decode_image(
             _check_bits(image)
             pixels = _by_torchvision(image, file, mode)
             if pixels is not None and (image_size is None or image.size == (image_size, image_size)):
-                return pixels
-            if pixels is None:
-                image = _upright(image, mode)
-            else:
-                image = Image.fromarray(pixels.permute(1, 2, 0).squeeze(2).numpy())
+                return _channels_first(pixels)
+            image = _upright(image, mode) if pixels is None else Image.fromarray(pixels)
             return as_pixels(image, image_size, fit)
     except Exception as e:  # Pillow raises anything for a damaged file
         why = _why(e, file)
