@@ -124,7 +124,7 @@ class PublicOptions:
     size: Literal["mar_base", "mar_large", "mar_huge"] = "mar_base"  # of the public checkpoint
     vae: OptionalText = None  # file of the public checkpoint's autoencoder, kl16.ckpt
 
-# %% ../../nbs/6_appendix/74_cli_options.ipynb #f35e8d01
+# %% ../../nbs/6_appendix/74_cli_options.ipynb #fa4c5673
 def flat_options(
     options: Any,  # of a verb
 ) -> dict[str, Any]:  # name → value
@@ -143,7 +143,7 @@ def beside_latents(
     groups = [getattr(options, group) for group in ("images", "tokens") if hasattr(options, group)]
     return {name: value for group in groups for name, value in flat_options(group).items()}
 
-
+# %% ../../nbs/6_appendix/74_cli_options.ipynb #f35e8d01
 def options_of(
     verb: type,  # `Order`, `TrainVit` …
     **values: Any,  # name → value; the others keep their defaults

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..core.checks import check_order, checked, targets_last, values_known
-from .graph import check_graph, katz, pagerank
+from .graph import by_chunks, check_graph, katz, pagerank
 from .registry import get_order, list_orders, register_order
 
 # %% ../../nbs/2_paper/14_rankings.ipynb #5706f6cc
@@ -73,9 +73,9 @@ def _per_patch(
     value: float | Tensor,  # a number, or (N,), (B, 1) or (B, N)
     A: Tensor,  # (B, N, N)
     name: str,  # of the argument, for messages
-) -> Tensor:  # (B, N)
+) -> Tensor:  # (B, N) float64
     "A checked number for every patch of every graph."
-    x = torch.as_tensor(value, dtype=A.dtype, device=A.device)
+    x = torch.as_tensor(value, dtype=torch.float64, device=A.device)
     if values_known() and (not torch.isfinite(x).all() or (x < 0).any()):
         raise ValueError(f"{name} must be finite and at least 0")
     try:
@@ -87,10 +87,12 @@ def _per_patch(
 
 # %% ../../nbs/2_paper/14_rankings.ipynb #0d89b08c
 def _held_out(
-    targets: Tensor,  # (N,) or (B, N) bool
+    targets: Tensor | None,  # (N,) or (B, N) bool; None: there are none
     A: Tensor,  # (B, N, N)
 ) -> Tensor:  # (B, N) bool
     "Checked targets for every graph."
+    if targets is None:
+        return torch.zeros(A.shape[:2], dtype=torch.bool, device=A.device)
     if (
         targets.dtype != torch.bool
         or targets.ndim not in (1, 2)
@@ -134,9 +136,27 @@ def _greedy_coverage(
     order[:, steps:] = value.argsort(dim=1, descending=True, stable=True)[:, : n - steps]
     return order
 
+# %% ../../nbs/2_paper/14_rankings.ipynb #73e8ead3
+def _coverage(
+    A: Tensor,  # (b, N, N) float64; overwritten
+    c: Tensor,  # (b, N) weights of the targets
+    own: Tensor,  # (b, N) self-information
+    held: Tensor,  # (b, N) bool: no source
+    ties: Tensor | None,  # (N,) which patch comes first
+    steps: int,
+    tolerance: float,
+) -> Tensor:  # (b, N) int64
+    "The greedy orders of a few graphs."
+    by_target = A.masked_fill_(held[:, None], 0).mul_(c[:, :, None])
+    by_target.diagonal(dim1=1, dim2=2).copy_(c * own)
+    if ties is None:
+        return _greedy_coverage(by_target, steps, tolerance)
+    return ties[_greedy_coverage(by_target[:, ties][:, :, ties], steps, tolerance)]
+
 # %% ../../nbs/2_paper/14_rankings.ipynb #5c6dab01
 @register_order("coverage", needs=["graph"])
-@checked
+@torch.no_grad()
+@checked(finite=False)
 def coverage_order(
     A: Tensor,  # (B, N, N), how much target i relies on source j, ≥ 0; its diagonal is replaced
     # A_ii in units of A, ≥ 0; (B, N) possible; None is the largest entry of each graph
@@ -158,18 +178,14 @@ def coverage_order(
     c = _per_patch(1.0 if weights is None else weights, A, "weights")
     largest = A.amax((1, 2))[:, None]
     own = _per_patch(largest if self_information is None else self_information, A, "self_information")
+    held = _held_out(targets, A)
     if targets is not None:
-        held = _held_out(targets, A)
-        alone = coverage_order(
-            A.masked_fill(held[:, None], 0), 0.0, c * held, steps=steps, tolerance=tolerance, ties=ties
-        )
-        return targets_last(alone, held)
-    by_target = A * c[:, :, None]
-    by_target.diagonal(dim1=1, dim2=2).copy_(c * own)
-    if ties is None:
-        return _greedy_coverage(by_target, steps, tolerance)
-    ties = check_order(ties[None], A.shape[1])[0].to(A.device)
-    return ties[_greedy_coverage(by_target[:, ties][:, :, ties], steps, tolerance)]
+        c, own = c * held, torch.zeros_like(own)
+    if ties is not None:
+        ties = check_order(ties[None], A.shape[1])[0].to(A.device)
+    greedy = lambda *chunk: _coverage(*chunk, ties, steps, tolerance)
+    order = by_chunks(greedy, A, c, own, held, numbers=2**22)
+    return order if targets is None else targets_last(order, held)
 
 # %% ../../nbs/2_paper/14_rankings.ipynb #c32d6fc8
 def _first_largest(value: Tensor, scale: Tensor) -> Tensor:  # (B, N), (B, 1) → (B,)
@@ -183,27 +199,16 @@ def _expected_visits(A: Tensor, damping: float) -> Tensor:  # (B, N, N)
     P = A / degree.masked_fill(degree == 0, 1)
     return torch.linalg.inv(torch.eye(A.shape[1], dtype=A.dtype, device=A.device) - damping * P)
 
-# %% ../../nbs/2_paper/14_rankings.ipynb #6d18c2b7
-@register_order("discounted_pagerank", needs=["graph"], label="discounted PageRank")
-@checked
-def discounted_pagerank_order(
-    A: Tensor,  # (B, N, N), how much target i relies on source j, ≥ 0; its diagonal counts as 0
-    damping: float = 0.85,  # c, the probability of following an edge, 0 ≤ c < 1
-    teleport: Tensor | None = None,  # β, (N,) or (B, N) ≥ 0: how much each target counts; None is uniform
-    # (N,) or (B, N) bool: these alone count, and come last, in raster order; None: all count
-    targets: Tensor | None = None,
-) -> Tensor:  # (B, N) int64
-    "Greedy on the share of PageRank's walks that have met a chosen patch. Raises ValueError on bad input."
-    if not 0 <= damping < 1:
-        raise ValueError(f"damping is {damping}; it must be at least 0 and less than 1")
-    A = check_graph(A).clone()
+# %% ../../nbs/2_paper/14_rankings.ipynb #3bc72578
+def _greedy_discounted(
+    A: Tensor,  # (b, N, N) float64; overwritten
+    beta: Tensor,  # (b, N) weights of the targets
+    held: Tensor,  # (b, N) bool: chosen last
+    damping: float,
+) -> Tensor:  # (b, N) int64
+    "The greedy orders of a few graphs."
     A.diagonal(dim1=1, dim2=2).zero_()
-    b, n = A.shape[:2]
-    beta = _per_patch(1.0 if teleport is None else teleport, A, "teleport")
-    held = torch.zeros_like(beta, dtype=torch.bool) if targets is None else _held_out(targets, A)
-    if targets is not None:
-        beta = beta * held
-    visits = _expected_visits(A, damping)
+    (b, n), visits = A.shape[:2], _expected_visits(A, damping)
     # never: 1 − u
     never, chosen = torch.ones_like(beta), torch.zeros_like(held)
     i = torch.arange(b, device=A.device)
@@ -216,8 +221,28 @@ def discounted_pagerank_order(
         order[:, k], chosen[i, j] = j, True
         reach = visits[i, :, j] / visits[i, j, j][:, None]
         never = never - reach * never[i, j][:, None]
-        visits = visits - reach[:, :, None] * visits[i, j][:, None]
+        visits.baddbmm_(reach[:, :, None], visits[i, j][:, None], alpha=-1)
     return order
+
+# %% ../../nbs/2_paper/14_rankings.ipynb #6d18c2b7
+@register_order("discounted_pagerank", needs=["graph"], label="discounted PageRank")
+@torch.no_grad()
+@checked(finite=False)
+def discounted_pagerank_order(
+    A: Tensor,  # (B, N, N), how much target i relies on source j, ≥ 0; its diagonal counts as 0
+    damping: float = 0.85,  # c, the probability of following an edge, 0 ≤ c < 1
+    teleport: Tensor | None = None,  # β, (N,) or (B, N) ≥ 0: how much each target counts; None is uniform
+    # (N,) or (B, N) bool: these alone count, and come last, in raster order; None: all count
+    targets: Tensor | None = None,
+) -> Tensor:  # (B, N) int64
+    "Greedy on the share of PageRank's walks that have met a chosen patch. Raises ValueError on bad input."
+    if not 0 <= damping < 1:
+        raise ValueError(f"damping is {damping}; it must be at least 0 and less than 1")
+    A = check_graph(A)
+    held, beta = _held_out(targets, A), _per_patch(1.0 if teleport is None else teleport, A, "teleport")
+    if targets is not None:
+        beta = beta * held
+    return by_chunks(lambda *chunk: _greedy_discounted(*chunk, damping), A, beta, held)
 
 # %% ../../nbs/2_paper/14_rankings.ipynb #40b2099a
 def _correlations(
@@ -243,9 +268,10 @@ def _gaussian_information(C: Tensor, own: Tensor, dim: int) -> Tensor:  # (B, N,
     return information
 
 # %% ../../nbs/2_paper/14_rankings.ipynb #e82a5f13
-def _greedy_gaussian(C: Tensor, own: Tensor, c: Tensor, held: Tensor, dim: int) -> Tensor:  # (B, N) int64
+def _greedy_gaussian(A: Tensor, own: Tensor, c: Tensor, held: Tensor, dim: int) -> Tensor:  # (b, N) int64
     "The greedy choice, and conditioning on it, N times; targets that are held out come last."
-    b, n = C.shape[:2]
+    b, n = A.shape[:2]
+    C, c = _correlations(A, dim), c.clone()  # the weights of those that still count
     i = torch.arange(b, device=C.device)
     chosen = torch.zeros_like(held)
     order = torch.empty(b, n, dtype=torch.int64, device=C.device)
@@ -259,12 +285,13 @@ def _greedy_gaussian(C: Tensor, own: Tensor, c: Tensor, held: Tensor, dim: int) 
         chosen[i, j] = True
         c[i, j] = 0
         column = C[i, :, j]
-        C = C - column[:, :, None] * (column / column[i, j][:, None])[:, None]
+        C.baddbmm_(column[:, :, None], (column / column[i, j][:, None])[:, None], alpha=-1)
     return order
 
 # %% ../../nbs/2_paper/14_rankings.ipynb #29c6d0a4
 @register_order("gaussian", needs=["graph"], label="Gaussian of pairs")
-@checked
+@torch.no_grad()
+@checked(finite=False)
 def gaussian_order(
     # (B, N, N), mutual information of target i and source j in nats, ≥ 0; its diagonal is replaced
     A: Tensor,
@@ -282,9 +309,10 @@ def gaussian_order(
     largest = A.amax((1, 2))[:, None]
     own = _per_patch(largest if self_information is None else self_information, A, "self_information")
     c = _per_patch(1.0 if weights is None else weights, A, "weights")
-    held = torch.zeros_like(c, dtype=torch.bool) if targets is None else _held_out(targets, A)
-    c = c.clone() if targets is None else c * held  # the weights of those that still count
-    return _greedy_gaussian(_correlations(A, dim), own, c, held, dim)
+    held = _held_out(targets, A)
+    if targets is not None:
+        c = c * held
+    return by_chunks(lambda *chunk: _greedy_gaussian(*chunk, dim), A, own, c, held)
 
 # %% ../../nbs/2_paper/14_rankings.ipynb #6030917d
 def graph_rankings() -> list[str]:  # names
