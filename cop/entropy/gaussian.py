@@ -14,9 +14,10 @@ from fastcore.basics import patch
 from torch import Tensor
 from torch.linalg import solve_triangular
 
-from ..core.checks import Oracle, check_greedy, checked
+from ..core.checks import Oracle, check_greedy, check_observed, checked
+from .conditioning import checked_cholesky, half_log_det, number_indices
 from .estimator import Estimator
-from .gaussian_model import GaussianTokens, checked_cholesky, half_log_det, number_indices
+from .gaussian_model import GaussianTokens
 
 # %% ../../nbs/1_question/07_greedy.ipynb #d4e9febe
 def _whiteners(cov: Tensor, dim: int) -> tuple[Tensor, Tensor]:
@@ -51,6 +52,16 @@ def _row_chunks(stop: int, m: int, dim: int) -> Iterator[range]:
 
 # %% ../../nbs/1_question/07_greedy.ipynb #1fe942c9
 @patch
+def _covariance_given(self: GaussianTokens, observed: Tensor) -> Tensor:  # (B, N) → (B, N·D, N·D)
+    "The covariance of all that is unseen, 0 where a token is seen."
+    seen_first = (~observed).long().argsort(dim=1, stable=True)
+    rows, factor = self._factor(seen_first)
+    rest = factor.masked_fill(observed.gather(1, seen_first).repeat_interleave(self.dim, 1)[:, None], 0)
+    rest = rest.gather(1, rows.argsort(1)[..., None].expand_as(rest))  # to the raster sequence
+    return rest @ rest.mT
+
+
+@patch
 @checked
 def conditional_information(
     self: GaussianTokens,
@@ -62,18 +73,16 @@ def conditional_information(
             f"observed is bool of shape ({self.n_tokens},), not {tuple(observed.shape)}; give "
             "one set at a time"
         )
+    check_observed(observed[None], self.n_tokens)
     unseen = (~observed).nonzero()[:, 0]
     m = len(unseen)
-
-    def query(_, __, rest, mean):
-        root = rest[0, number_indices(unseen, self.dim)]
-        cov = root @ root.T
-        inverse, _ = _whiteners(cov, self.dim)
-        return torch.cat([_information(cov, inverse, rows, range(m)) for rows in _row_chunks(m, m, self.dim)])
-
     pairs = torch.zeros(self.n_tokens, self.n_tokens, dtype=torch.float64, device=self.mean.device)
     if m:
-        pairs[unseen[:, None], unseen] = self._evaluate(query, observed[None], None)
+        rows = number_indices(unseen, self.dim)
+        cov = self._covariance_given(observed[None])[0][rows[:, None], rows]
+        inverse, _ = _whiteners(cov, self.dim)
+        some = [_information(cov, inverse, rows, range(m)) for rows in _row_chunks(m, m, self.dim)]
+        pairs[unseen[:, None], unseen] = torch.cat(some)
     return pairs
 
 
@@ -181,11 +190,10 @@ def greedy_order(
 
 # %% ../../nbs/1_question/07_greedy.ipynb #e3862a5d
 @patch
-def _after_each(self: GaussianTokens, root: Tensor, rest: Tensor, gone: Tensor) -> tuple[Tensor, Tensor]:
+def _after_each(self: GaussianTokens, root: Tensor, cov: Tensor, gone: Tensor) -> tuple[Tensor, Tensor]:
     # (B, N, D, D), (B, N·D, N·D), (B, j, n) bool, known once j is seen → (B, j, n, D, D) each
     "G_jn, and the factor of the covariance that seeing j leaves of n; the identity where n is gone."
     n, d = self.n_tokens, self.dim
-    cov = rest @ rest.mT
     G = solve_triangular(root, cov.unflatten(1, (n, d)), upper=False)
     G = G.unflatten(3, (n, d)).transpose(2, 3)
     before = cov.unflatten(1, (n, d)).unflatten(3, (n, d)).diagonal(dim1=1, dim2=3).movedim(3, 1)
@@ -207,10 +215,9 @@ def left_after(
     eye = torch.eye(self.n_tokens, dtype=torch.bool, device=observed.device)
     constant = 0.5 * self.dim * (math.log(2 * math.pi) + (not surprisal))
 
-    def query(seen, values, candidates, counted, rest, mean):
-        root = self._token_factors(seen, rest)
+    def query(seen, values, candidates, counted, root, mean):
         gone = seen[:, None] | eye
-        G, after = self._after_each(root, rest, gone)
+        G, after = self._after_each(root, self._covariance_given(seen), gone)
         nats = half_log_det(after) + self.extra + constant
         if surprisal:
             away = (values.double() - mean)[..., None]

@@ -15,7 +15,7 @@ from torch.quasirandom import SobolEngine
 from torch.special import entr, ndtri
 
 from ..core.checks import checked
-from .gaussian_model import half_log_det
+from .conditioning import half_log_det
 
 # %% ../../nbs/5_beyond/37_mixture_entropy.ipynb #2ee5238b
 @checked

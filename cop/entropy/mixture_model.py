@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.linalg import cholesky, solve_triangular
 
 from ..core.checks import check_observed, checked
+from .conditioning import number_indices, tokens_given
 from .estimator import ClosedForm, register_estimator
-from .gaussian_model import number_indices
 from .mixture_entropy import mixture_entropy, normal_log_density, sobol_points
 
 # %% ../../nbs/5_beyond/38_mixture_model.ipynb #e9bab445
@@ -201,24 +201,11 @@ def _given(self: MixtureTokens, observed: Tensor, tokens: Tensor) -> tuple[Tenso
     # (U, N) sets, (U, C, N, D): C images of each
     # → log posterior (U·C, K), means (U·C, N, K, D), Cholesky factors (U·C, N, K, D, D)
     "What each set and its values say about every token; of a seen token: its value and the identity."
-    u, c, n, d = tokens.shape
-    k = len(self.weights)
-    seen_first = (~observed).long().argsort(dim=1, stable=True)
-    rows, factor = self._factor(seen_first)
-    seen = observed.gather(1, seen_first).repeat_interleave(d, 1)[:, None, :, None]  # (U, 1, N·D, 1)
-    mean = self.means[:, rows].transpose(0, 1)[..., None]  # (U, K, N·D, 1)
-    x = tokens.flatten(2).gather(2, rows[:, None].expand(-1, c, -1)).mT[:, None]  # (U, 1, N·D, C)
-    white = solve_triangular(factor, torch.where(seen, x - mean, 0), upper=False) * seen
-    log_scale = factor.diagonal(dim1=-2, dim2=-1).log() + 0.5 * math.log(2 * math.pi)
-    log_p = (-0.5 * white.square() - log_scale[..., None] * seen).sum(2)  # (U, K, C)
-    log_posterior = (self.weights.log()[:, None] + log_p).log_softmax(1)
-    rest = (factor * ~seen.mT).view(u, k, n, d, n * d)  # the columns of unseen tokens
-    cov = rest @ rest.mT + torch.diag_embed(seen.view(u, 1, n, d).double())
-    # back to the raster sequence
-    raster = (torch.arange(u)[:, None, None], torch.arange(k), seen_first.argsort(1)[:, :, None])
-    means = (mean + factor @ white).view(u, k, n, d, c)[raster]
-    root = cholesky(cov)[raster]
-    return (log_posterior.mT.flatten(0, 1), means.movedim(4, 1).flatten(0, 1), root.repeat_interleave(c, 0))
+    found = tokens_given(self.means, self.covariances, observed, tokens)
+    log_posterior = (self.weights.log()[:, None] + found.log_density).log_softmax(1)
+    means = found.mean.permute(0, 4, 2, 1, 3)
+    root = found.root.transpose(1, 2).repeat_interleave(tokens.shape[1], 0)
+    return log_posterior.mT.flatten(0, 1), means.flatten(0, 1), root
 
 # %% ../../nbs/5_beyond/38_mixture_model.ipynb #e8a6549b
 @patch
@@ -232,6 +219,7 @@ def _blocks(self: MixtureTokens, observed: Tensor) -> list[Tensor]:
     blocks = []
     for c in count.unique().tolist():  # sets with as many images each
         images = by_set[first[count == c][:, None] + torch.arange(c)]
+        images = images[observed[images[:, 0]].sum(1).argsort(stable=True)]  # of about one size together
         sets = max(1, min(2**24 // self.covariances.numel(), most // c))
         for block in images.split(sets):
             blocks += block.split(most, 1)

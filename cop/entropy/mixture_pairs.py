@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.linalg import cholesky, solve_triangular
 from torch.special import entr
 
+from .conditioning import half_log_det
 from .estimator import Oracle
-from .gaussian_model import half_log_det
 from .mixture_entropy import label_information, normal_log_density
 
 # %% ../../nbs/5_beyond/39_mixture_pairs.ipynb #e750175a
