@@ -220,7 +220,7 @@ def _blocks(self: MixtureTokens, observed: Tensor) -> list[Tensor]:
     for c in count.unique().tolist():  # sets with as many images each
         images = by_set[first[count == c][:, None] + torch.arange(c)]
         images = images[observed[images[:, 0]].sum(1).argsort(stable=True)]  # of about one size together
-        sets = max(1, min(2**24 // self.covariances.numel(), most // c))
+        sets = max(1, min(2**21 // self.covariances.numel(), most // c))  # 16 MB, which a cache holds
         for block in images.split(sets):
             blocks += block.split(most, 1)
     return blocks
