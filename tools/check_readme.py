@@ -154,6 +154,18 @@ def cmar_rows():
     return lines
 
 
+def cmar_certainty_rows():
+    "Distances at guidance 2 along orders of long CoMAEs, and what fine-tuning gains in the bound."
+    cmar, lines = result("cmar.certainty"), []
+    for cell, row in cmar["table2"].items():
+        name, apart = cell.removesuffix(" @ 2"), row.get("difference")
+        held = cmar["held_out"].get(name.removeprefix("CMAR, "), {}) if name.startswith("CMAR") else {}
+        cells = [f"{row[cmar['distance']]:.2f}", of(apart) if apart else "–"]
+        cells += [of(held[gain], 1) if held else "–" for gain in ("gain", "cost")]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
 def cvit_row(name, five):
     row, only = five[name], five.get(f"{name.removeprefix('CViT, ')}, positions")
     at = [row["top1"][rate]["value"] for rate in ("0", "0.5", "0.78", "0.9")] + [row["AuC"]["value"]]
@@ -214,6 +226,7 @@ TABLES = {  # caption in docs/results.md: its lines
     "The same of photographs": lambda: identified_rows("photos"),
     "Other objectives": lambda: identified_rows("objectives", OF_OBJECTIVES),
     "Fine-tuning along an order": cmar_rows,
+    "Fine-tuning along orders of long CoMAEs": cmar_certainty_rows,
     "Classification from few patches": lambda: cvit_rows("small"),
     "Classification of photographs": lambda: cvit_rows("photos"),
     "Classification along orders of long CoMAEs": lambda: cvit_rows("certainty"),
@@ -535,6 +548,12 @@ def check_generation():
     gain = cmar["held_out"]["pagerank"]["gain"]
     nats = -gain["value"], -gain["high"], -gain["low"]
     said.append("{:.1f} nats better than the control ({:.1f} … {:.1f})".format(*nats))
+    long = result("cmar.certainty")["table2"]
+    said += [
+        of(long[f"CMAR, {name} @ 2"]["difference"]) for name in ("certainty", "mean_certainty", "pagerank")
+    ]
+    assert long["CMAR, certainty @ 2"]["difference"]["low"] > 0
+    assert all(long[f"CMAR, {n} @ 2"]["difference"]["low"] < 0 for n in ("mean_certainty", "pagerank"))
     return require(part, said, "Fine-tuning along an order")
 
 
@@ -690,6 +709,7 @@ def check_front():
     cmar = result("cmar.small")
     said.append(of(cmar["best_guidance"]["CMAR, pagerank"]["difference"]))
     said.append(of(cmar["table2"]["CMAR, raster @ 2"]["difference"]))
+    said.append(of(result("cmar.certainty")["table2"]["CMAR, certainty @ 2"]["difference"]))
     small, photos = (result(f"order_worth.{tier}") for tier in ("small", "photos"))
     said += [gap_text(of_set["orders"]["pagerank"]) for of_set in (small, photos)]
     said.append(gap_text(photos["orders"]["halton"]))
