@@ -196,7 +196,7 @@ def mar_flops(m, images, num_iter, halves):
 
     `halves` is 2 under guidance, else 1.
     """
-    from cop.generate.mar import masked_after
+    from cop.generate.plan import masked_after
 
     total, n, buffer, done = 0, m.n_tokens, m.buffer_size, 0
 

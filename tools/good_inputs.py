@@ -16,7 +16,7 @@ from cop.classify import orders as vit_orders
 from cop.classify import training as vit_training
 from cop.core import checks, config, layers, random, statistics
 from cop.entropy import estimator, evaluation, gaussian_model, information, masked, mixture_entropy
-from cop.generate import cmar, diffusion, features, mar, mar_model, metrics
+from cop.generate import cmar, diffusion, features, mar, mar_model, metrics, plan
 from cop.images import dataset, tokenizers
 from cop.images.kl16 import KL16
 from cop.learn import certainty, comae, distillation, objectives, policy
@@ -478,7 +478,8 @@ def _pca_gaussian(k):
 
 def _generate(e, k):
     how = dict(cfg=1.5, temperature=0.9, cfg_schedule="linear")
-    e.add(mar.masked_after, 16, 4)
+    e.add(plan.masked_after, 16, 4)
+    e.add(plan.sampling_plan, "detail", (4, 4), 4, 20)
     e.add(mar.guidance_scale, 2.0, "linear", 3, 16)
     e.add(mar.to_latents, k.tokens, k.grid)
     e.add(mar.to_tokens, k.latents)

@@ -207,6 +207,7 @@ def checks(flags):
         "identified": ["share", "0.4"],
         "cmar": ["random_share", "0.2"],
         "cmar_pictures": ["cfg", "3.0"],
+        "plans": ["cfg", "3.0"],
         "cvit": ["supervised_images", "10"],
         "ranker": ["draws", "6"],
         "shipped_ranker": ["limit", "10"],

@@ -41,10 +41,10 @@ from ..core.hub import device_or_gpu
 from ..core.records import write_json
 from ..core.registry import ORDERS
 from ..generate.cmar import Variant, cmar_variant, sample_images, train_cmar
-from ..generate.diffusion import diffusion_tables
 from ..generate.features import load_extractor, train_classifier
-from ..generate.mar import masked_after, train_mar
+from ..generate.mar import train_mar
 from ..generate.metrics import Statistics, evaluate_samples, frechet_interval
+from ..generate.plan import sampling_plan
 from ..images.dataset import ImageSet, evenly_spaced
 from ..images.decoding import read_image as decode_image
 from ..images.kl16 import KL16
@@ -293,12 +293,11 @@ def verb_sample(o: Sample) -> None:
     out, classes, state = Path(o.out), _classes(o.classes, names, net.class_num), processes()
     along = _sampled_along(o, tokenizer, classes)
     how = {"cfg": o.cfg, "cfg_schedule": o.cfg_schedule, "temperature": o.temperature}
-    if o.diffusion_steps:
-        diffusion_tables(o.diffusion_steps)
-        net.diffloss.sampling_steps = o.diffusion_steps
-    num_iter = len(masked_after(net.n_tokens, o.num_iter))
-    about = {"weights": weights, "order": along.key, "num_iter": num_iter, **how}
-    about |= {"diffusion_steps": net.diffloss.sampling_steps, "precision": o.precision, "seed": o.seed}
+    diffusion_steps = o.diffusion_steps or net.diffloss.sampling_steps
+    plan = sampling_plan(o.plan, net.grid, o.num_iter, diffusion_steps, o.solver)
+    about = {"weights": weights, "order": along.key, "num_iter": len(plan.counts), **how}
+    about |= {"diffusion_steps": diffusion_steps, "precision": o.precision, "seed": o.seed}
+    about |= {"plan": o.plan, "solver": o.solver}
     _check_record(out, about)
     about["images"] = _asked_for(out, classes, o.count)
     device = o.device or (str(state.device) if torch.cuda.is_available() else "cpu")
@@ -309,7 +308,7 @@ def verb_sample(o: Sample) -> None:
         print(f"{o.count} images of each of {len(classes)} classes; to be made: {len(missing):,}", flush=True)
 
     def make(label: Tensor, number: Tensor) -> Tensor:
-        return sample_images(net, tokenizer, label, number, along, o.seed, num_iter, o.batch, **how)
+        return sample_images(net, tokenizer, label, number, along, o.seed, batch=o.batch, plan=plan, **how)
 
     _make_missing(out, missing[state.process_index :: state.num_processes], about, state, make, o.batch)
     state.wait_for_everyone()

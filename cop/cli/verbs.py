@@ -286,6 +286,11 @@ class Sample:
     policy: OptionalText = None  # folder of an acquisition policy and its tokenizer, for policy
     num_iter: OptionalInt = None  # steps, 1 … tokens of an image (default: a quarter of them)
     diffusion_steps: int = 0  # of a token, 2 … 1000; 0: the model's own number
+    # tokens of each step: mar (few, then more), even, or detail (a quarter of them first, then the rest with
+    # a quarter of the diffusion steps)
+    plan: Literal["mar", "even", "detail"] = "mar"
+    # of the diffusion: ddpm (noise in every step), ddim or dpm (DPM-Solver++), which need fewer steps
+    solver: Literal["ddpm", "ddim", "dpm"] = "ddpm"
     cfg: float = 2.0  # guidance, at least 0; 1: none
     cfg_schedule: Literal["linear", "constant"] = "linear"  # of the guidance over the steps
     temperature: float = 1.0  # factor of the diffusion's noise, at least 0

@@ -23,7 +23,8 @@ from ..core.random import hash_keys, random_normal, random_uniform
 from ..core.registry import ORDERS
 from ..core.training import save_task, train
 from ..entropy.gaussian import GaussianTokens
-from .mar import MAR, mar_loss, masked_after, save_mar, to_tokens
+from .mar import MAR, mar_loss, save_mar, to_tokens
+from .plan import masked_after
 from ..images.dataset import ImageSet, random_flip
 from ..images.labels import align_training
 from ..images.latents import are_latents, check_latents
@@ -193,7 +194,7 @@ def sample_images(
     num_iter: int | None = None,  # steps, 1 … N; None: a quarter of the tokens
     batch: int = 64,  # images sampled at once; it changes nothing but rounding
     progress: bool = False,  # show a bar
-    **how: Any,  # cfg, cfg_schedule, temperature of `MAR.steps`
+    **how: Any,  # cfg, cfg_schedule, temperature, plan of `MAR.steps`
 ) -> Tensor:  # (n, C, H, W) uint8, on the CPU
     "Sample images, each from the noise that seed, class and number give it. Raises ValueError on bad input."
     if labels.shape != numbers.shape or labels.ndim != 1 or not len(labels):
