@@ -1,10 +1,13 @@
-"""How much faster is the library than plain implementations of the same thing?
+"""How much faster is the library than plain implementations, and than other libraries, at the same thing?
 
-    python tools/bench.py [--out runs/bench.json] [--quick] [--threads N]
+    python tools/bench.py [--out runs/bench.json] [--quick] [--threads N] [--only NAME]
 
-Each line is a ratio of two times measured in turn in this run, each the best of several (MAR-B: one call
-each); results are compared. With a GPU, dependencies, MAR-B, ViTs and ranked ViTs are measured there too.
-Writes everything, with hardware and versions, as JSON.
+Each line is a ratio of two times that are measured in turn, A B A B (MAR-B: one call each): the median
+over the rounds, with the smallest and the largest; results are compared first. Libraries that are compared
+are in the extra `bench` (pip install 'collapse-of-patches[bench]'); a line is left out where its library is
+missing. With a GPU, dependencies, MAR-B, ViTs and ranked ViTs are measured there too. Writes everything, with
+hardware, commit and versions, as JSON, and names what became slower by more than 15 % than in the committed
+run, if that was on the same hardware.
 """
 
 import argparse
@@ -27,8 +30,17 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 
 
+class Seconds(float):
+    "The best of some rounds; `rounds` has all of them."
+
+    def __new__(cls, rounds):
+        best = super().__new__(cls, min(rounds))
+        best.rounds = rounds
+        return best
+
+
 def best_times(functions, rounds, device="cpu", seconds=15):
-    """Seconds of each function: the best of up to `rounds` calls.
+    """Seconds of each function, in up to `rounds` calls.
 
     The functions are called in turn, once to warm up, then at least twice, and until `seconds` have passed.
     """
@@ -43,7 +55,7 @@ def best_times(functions, rounds, device="cpu", seconds=15):
                 t.append(time.perf_counter() - start)
         if n > 1 and time.perf_counter() - begin > seconds:
             break
-    return [min(t) for t in times]
+    return [Seconds(t) for t in times]
 
 
 def graphs(batch, n):
@@ -52,28 +64,90 @@ def graphs(batch, n):
     return A * (1 - torch.eye(n))
 
 
-def bench_pagerank(rounds, batch=256, n=64):
-    "Batched PageRank against networkx, graph by graph, at the tolerance that networkx needs to agree."
-    from cop.orders.graph import pagerank
+def power_iteration(A, tol=1e-8):
+    "PageRank of each graph by NumPy, as one writes it down."
+    found = []
+    for a in A.double().numpy():
+        degree = a.sum(1, keepdims=True)
+        dangling = degree[:, 0] == 0
+        P, r = a / np.where(degree == 0, 1, degree), np.full(len(a), 1 / len(a))
+        change = np.inf
+        while change >= tol:
+            new = 0.15 / len(a) + 0.85 * (r @ P + r[dangling].sum() / len(a))
+            r, change = new, np.abs(new - r).sum()
+        found.append(r / r.sum())
+    return np.array(found)
 
-    A = graphs(batch, n)
 
-    def loop():
-        done = [
-            nx.pagerank(nx.from_numpy_array(a, create_using=nx.DiGraph), tol=1e-8) for a in A.double().numpy()
-        ]
-        return np.array([[r[i] for i in range(n)] for r in done])
+def katz_iteration(A, tol=1e-8):
+    "Katz centrality of each graph by NumPy."
+    found = []
+    for a in A.double().numpy():
+        M, x = a * (0.85 / a.sum(1).max()), np.ones(len(a))
+        change = np.inf
+        while change >= tol:
+            new = 1 + x @ M
+            x, change = new, np.abs(new - x).sum() / new.sum()
+        found.append(x / x.sum())
+    return np.array(found)
 
-    np.testing.assert_allclose(pagerank(A).numpy(), loop(), atol=1e-6)
-    slow, fast = best_times([loop, lambda: pagerank(A)], rounds)
-    return [
-        dict(
-            name=f"PageRank of {batch} graphs of {n} patches: batched against networkx",
-            plain=slow,
-            ours=fast,
-            goal=100,
-        )
-    ]
+
+def pagerank_peers():
+    "Name → PageRank of a batch of graphs by an installed library; graphs are built each time."
+    from importlib.util import find_spec
+
+    def by_networkx(A):
+        found = [nx.pagerank(nx.from_numpy_array(a, create_using=nx.DiGraph), tol=1e-8) for a in A.numpy()]
+        return np.array([[r[i] for i in range(A.shape[1])] for r in found])
+
+    def by_igraph(A):
+        import igraph
+
+        graphs = [igraph.Graph.Weighted_Adjacency(a, mode="directed") for a in A.numpy()]
+        return np.array([g.pagerank(weights="weight") for g in graphs])
+
+    def by_fast_pagerank(A):
+        from fast_pagerank import pagerank_power
+        from scipy.sparse import csr_matrix
+
+        return np.array([pagerank_power(csr_matrix(a), p=0.85, tol=1e-8) for a in A.numpy()])
+
+    def by_scikit_network(A):
+        from sknetwork.ranking import PageRank
+
+        ranker = PageRank(0.85, solver="piteration", n_iter=100, tol=1e-8)
+        return np.array([ranker.fit_predict(a) for a in A.double().numpy()])
+
+    peers = {
+        "networkx": by_networkx,
+        "igraph": by_igraph,
+        "fast_pagerank": by_fast_pagerank,
+        "sknetwork": by_scikit_network,
+    }
+    return {name: peer for name, peer in peers.items() if find_spec(name)}
+
+
+def bench_pagerank(rounds):
+    "PageRank and Katz centrality against a NumPy power iteration, and PageRank against other libraries."
+    from cop.orders.graph import katz, pagerank
+
+    found = []
+    for batch, n in ((256, 64), (256, 256), (1, 1024), (1, 4096)):
+        A = graphs(batch, n)
+        for what, ours, plain in (("PageRank", pagerank, power_iteration), ("Katz", katz, katz_iteration)):
+            np.testing.assert_allclose(ours(A).numpy(), plain(A), atol=1e-6)
+            slow, fast = best_times([partial(plain, A), partial(ours, A)], 2 * rounds)
+            name = f"{what} of {batch} graph(s) of {n} patches against a NumPy power iteration"
+            found.append(dict(name=name, plain=slow, ours=fast, goal=1.0))
+        if n > 256:  # lists of a million edges and more
+            continue
+        for library, peer in pagerank_peers().items():
+            some = A[: 16 if n > 64 else batch]
+            np.testing.assert_allclose(peer(some), pagerank(some).numpy(), atol=1e-4)
+            slow, fast = best_times([partial(peer, some), partial(pagerank, some)], 3)
+            name = f"PageRank of {len(some)} graphs of {n} patches against {library}"
+            found.append(dict(name=name, plain=slow, ours=fast, goal=1.0))
+    return found
 
 
 def greedy_coverage(M):
@@ -620,6 +694,41 @@ def bench_files(rounds, count=256, links=4):
     return results
 
 
+def plain_conditional_entropy(model, observed):
+    "Entropies of single tokens, set by set, from a factor of everything."
+    from cop.entropy.conditioning import number_indices
+
+    nats = torch.zeros(observed.shape, dtype=torch.float64)
+    for row, seen in zip(nats, observed):
+        k, order = int(seen.sum()), (~seen).long().argsort(stable=True)
+        rows = number_indices(order, model.dim)
+        factor = torch.linalg.cholesky(model.covariance[rows[:, None], rows])
+        unseen = factor[k * model.dim :, k * model.dim :].unflatten(0, (-1, model.dim))
+        root = torch.linalg.cholesky(unseen @ unseen.mT)
+        constant = 0.5 * model.dim * np.log(2 * np.pi * np.e)
+        row[order[k:]] = root.diagonal(dim1=1, dim2=2).log().sum(1) + constant
+    return nats
+
+
+def bench_estimators(rounds):
+    "Entropies of tokens given sets of random sizes: a factor of what is seen against a factor of everything."
+    from cop.entropy.gaussian_model import GaussianTokens
+
+    found = []
+    for n, dim, sets in ((49, 4, 256), (128, 16, 16), (256, 16, 4)):
+        g = torch.Generator().manual_seed(0)
+        x = torch.randn(n * dim, n * dim, generator=g).double()
+        model = GaussianTokens(torch.zeros(n * dim), x @ x.T / (n * dim) + 0.1 * torch.eye(n * dim), n)
+        observed = torch.rand(sets, n, generator=g) < torch.rand(sets, 1, generator=g)
+        ours = partial(model.conditional_entropy, observed)
+        plain = partial(plain_conditional_entropy, model, observed)
+        torch.testing.assert_close(ours(), plain())
+        slow, fast = best_times([plain, ours], rounds, seconds=30)
+        name = f"entropies of {n} tokens of {dim} numbers given {sets} sets, against a factor of all"
+        found.append(dict(name=name, plain=slow, ours=fast, goal=1.0, sets_per_second=sets / fast))
+    return found
+
+
 def hardware():
     "What the times depend on."
     from cop.core.ahead import cpu_cores
@@ -642,10 +751,33 @@ def hardware():
     )
 
 
+def with_ratio(row):
+    "A row with the median of its ratios over the rounds, and the smallest and largest; limit_share if known."
+    plain, ours = (getattr(row[k], "rounds", [row[k]]) for k in ("plain", "ours"))
+    ratios = sorted(a / b for a, b in zip(plain, ours))
+    return row | {"ratio": ratios[len(ratios) // 2], "spread": [ratios[0], ratios[-1]]}
+
+
+SLOWER = 1.15  # times slower than the committed run, beside its plain implementation, is said
+
+
+def slower_than_committed(rows, here, committed=ROOT / "data" / "results" / "bench.json"):
+    "Lines that name what became slower than in the committed run, if that was on the same hardware."
+    known = json.loads(committed.read_text(encoding="utf-8"))
+    same = all(known["hardware"][k] == here[k] for k in ("cpu", "cores", "threads", "gpu"))
+    before = {row["name"]: row["ratio"] for row in known["results"]} if same else {}
+    return [
+        f"slower than in the committed run: {row['name']}, {row['ratio']:.1f}× for {before[row['name']]:.1f}×"
+        for row in rows
+        if row["name"] in before and SLOWER * row["ratio"] < before[row["name"]]
+    ]
+
+
 TASKS = dict(
     files=bench_files,
     pagerank=bench_pagerank,
     coverage=bench_coverage,
+    estimators=bench_estimators,
     dependencies=bench_dependencies,
     mar=bench_mar,
     vit=bench_vit,
@@ -685,6 +817,8 @@ def main():
     rounds = 2 if args.quick else 10
     if args.threads:
         torch.set_num_threads(args.threads)
+    from cop.report.results import provenance
+
     here = hardware()
     print(", ".join(f"{k} {v}" for k, v in here.items()), flush=True)
     tasks = [TASKS[args.only]] if args.only else [*TASKS.values()]
@@ -699,14 +833,16 @@ def main():
     results = []
     for task in tasks:
         for r in task(rounds):
-            r["ratio"] = r["plain"] / r["ours"]
+            r = with_ratio(r)
             results.append(r)
             verdict = "" if r["ratio"] >= r["goal"] else f"   below the goal of {r['goal']:g}"
+            spread = "({:.1f} … {:.1f})".format(*r["spread"])
             print(
-                f"{r['ratio']:7.1f}×   {1e3 * r['plain']:9.1f} ms → {1e3 * r['ours']:8.1f} ms   "
+                f"{r['ratio']:7.1f}× {spread:16}{1e3 * r['plain']:9.1f} ms → {1e3 * r['ours']:8.1f} ms   "
                 f"{r['name']}{verdict}",
                 flush=True,
             )
+    print("\n".join(slower_than_committed(results, here)))
     if (
         args.only
         and args.out.exists()
@@ -714,7 +850,8 @@ def main():
     ):
         results = [r for r in old["results"] if r["name"] not in {r["name"] for r in results}] + results
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps({"hardware": here, "results": results}, indent=1) + "\n", encoding="utf-8")
+    made = {"hardware": here, "commit": provenance()["commit"], "results": results}
+    args.out.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
     print(f"written to {args.out}")
 
 
