@@ -16,6 +16,7 @@ import json
 import platform
 import re
 import resource
+import statistics
 import sys
 import tempfile
 import time
@@ -752,10 +753,10 @@ def hardware():
 
 
 def with_ratio(row):
-    "A row with the median of its ratios over the rounds, and the smallest and largest; limit_share if known."
+    "A row with the median of its ratios over the rounds, and the smallest and the largest."
     plain, ours = (getattr(row[k], "rounds", [row[k]]) for k in ("plain", "ours"))
     ratios = sorted(a / b for a, b in zip(plain, ours))
-    return row | {"ratio": ratios[len(ratios) // 2], "spread": [ratios[0], ratios[-1]]}
+    return row | {"ratio": statistics.median(ratios), "spread": [ratios[0], ratios[-1]]}
 
 
 SLOWER = 1.15  # times slower than the committed run, beside its plain implementation, is said
@@ -819,7 +820,7 @@ def main():
         torch.set_num_threads(args.threads)
     from cop.report.results import provenance
 
-    here = hardware()
+    here, commit, measured = hardware(), provenance()["commit"], []
     print(", ".join(f"{k} {v}" for k, v in here.items()), flush=True)
     tasks = [TASKS[args.only]] if args.only else [*TASKS.values()]
     if torch.cuda.is_available():
@@ -830,11 +831,10 @@ def main():
         ] + (tasks if not args.gpu else [])
     elif args.gpu:
         parser.error("there is no GPU that PyTorch can use here")
-    results = []
     for task in tasks:
         for r in task(rounds):
-            r = with_ratio(r)
-            results.append(r)
+            r = with_ratio(r) | {"commit": commit}
+            measured.append(r)
             verdict = "" if r["ratio"] >= r["goal"] else f"   below the goal of {r['goal']:g}"
             spread = "({:.1f} … {:.1f})".format(*r["spread"])
             print(
@@ -842,17 +842,17 @@ def main():
                 f"{r['name']}{verdict}",
                 flush=True,
             )
-    print("\n".join(slower_than_committed(results, here)))
-    if (
-        args.only
-        and args.out.exists()
-        and (old := json.loads(args.out.read_text(encoding="utf-8")))["hardware"] == here
-    ):
-        results = [r for r in old["results"] if r["name"] not in {r["name"] for r in results}] + results
+    results = measured
+    if args.only and args.out.exists():
+        old = json.loads(args.out.read_text(encoding="utf-8"))
+        again = {row["name"] for row in measured}
+        if old["hardware"] == here:
+            results = [row for row in old["results"] if row["name"] not in again] + measured
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    made = {"hardware": here, "commit": provenance()["commit"], "results": results}
-    args.out.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    args.out.write_text(json.dumps({"hardware": here, "results": results}, indent=1) + "\n", encoding="utf-8")
     print(f"written to {args.out}")
+    for line in slower_than_committed(measured, here):
+        print(line)
 
 
 if __name__ == "__main__":

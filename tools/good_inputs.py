@@ -479,7 +479,7 @@ def _pca_gaussian(k):
 def _generate(e, k):
     how = dict(cfg=1.5, temperature=0.9, cfg_schedule="linear")
     e.add(plan.masked_after, 16, 4)
-    e.add(plan.sampling_plan, "detail", (4, 4), 4, 20)
+    e.add(plan.sampling_plan, "detail", (4, 4), 4, 20, "dpm", 3)
     e.add(mar.guidance_scale, 2.0, "linear", 3, 16)
     e.add(mar.to_latents, k.tokens, k.grid)
     e.add(mar.to_tokens, k.latents)

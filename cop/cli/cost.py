@@ -53,6 +53,8 @@ def _check(o: Cost) -> None:
         raise ValueError(f"seconds is {o.seconds}; a measurement needs some time, such as 10")
     if o.size and o.task not in ("train-mar", "train-cmar"):
         raise ValueError(f"--size is of train-mar and train-cmar, the task is {o.task}: leave it out")
+    if o.size and o.source is not None:
+        raise ValueError("latents of a public size are stored, no picture is read: leave --source out")
     if o.epochs is not None and o.steps:
         raise ValueError("epochs and steps say the same: leave one of them out")
     if not o.task.startswith("train-") and (o.epochs or o.steps or o.batch_size):

@@ -278,8 +278,9 @@ def _write_sample_sheet(out: Path, classes: list[int], shown: int) -> None:
 # %% ../../nbs/6_appendix/79_cli_generate.ipynb #2e52a672
 def _sampled_along(o: Sample, tokenizer: Tokenizer, classes: list[int]) -> OrderSource:
     "The order of the tokens. Raises ValueError for one that is made from images."
-    _check_needs_no_image(o.order)
-    along = command_source(o.order, tuple(tokenizer.grid), {"policy": o.policy}, tokenizer=tokenizer)
+    order = o.order or ("halton" if o.plan == "detail" else "random")
+    _check_needs_no_image(order)
+    along = command_source(order, tuple(tokenizer.grid), {"policy": o.policy}, tokenizer=tokenizer)
     if along.kind == "image":
         along.for_labels(torch.tensor(classes), torch.arange(len(classes)))  # says why it cannot be
     return along

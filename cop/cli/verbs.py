@@ -281,15 +281,16 @@ class Sample:
     classes: str = "all"  # by name or number, with commas between them; all
     count: int = 8  # images of each class
     # order of the tokens: a registered one that needs no image (random, raster, halton, policy …), a .json
-    # file of an order, or a .safetensors file of a class prior
-    order: str = "random"
+    # file of an order, or a .safetensors file of a class prior (default: random; with --plan detail, halton)
+    order: OptionalText = None
     policy: OptionalText = None  # folder of an acquisition policy and its tokenizer, for policy
     num_iter: OptionalInt = None  # steps, 1 … tokens of an image (default: a quarter of them)
     diffusion_steps: int = 0  # of a token, 2 … 1000; 0: the model's own number
-    # tokens of each step: mar (few, then more), even, or detail (a quarter of them first, then the rest with
-    # a quarter of the diffusion steps)
+    # how many tokens each step samples: mar (few first, more in each later step), even (as many in each), or
+    # detail (half of the steps for a quarter of the tokens, the rest with a quarter of the diffusion steps)
     plan: Literal["mar", "even", "detail"] = "mar"
-    # of the diffusion: ddpm (noise in every step), ddim or dpm (DPM-Solver++), which need fewer steps
+    # of the diffusion: ddpm (noise in every step), or ddim, dpm (DPM-Solver++): without noise, for few
+    # --diffusion_steps, such as 10; --temperature stays 1
     solver: Literal["ddpm", "ddim", "dpm"] = "ddpm"
     cfg: float = 2.0  # guidance, at least 0; 1: none
     cfg_schedule: Literal["linear", "constant"] = "linear"  # of the guidance over the steps

@@ -15,7 +15,14 @@ from torch import Tensor
 from torch.linalg import solve_triangular
 
 from ..core.checks import check_lengths, check_observed, check_order, check_targets, checked
-from .conditioning import SINGULAR, checked_cholesky, half_log_det, number_indices, tokens_given
+from cop.entropy.conditioning import (
+    SINGULAR,
+    checked_cholesky,
+    half_log_det,
+    number_indices,
+    similar_sets,
+    tokens_given,
+)
 from .estimator import ClosedForm, register_estimator
 
 # %% ../../nbs/1_question/06_gaussian.ipynb #de6fcbb4
@@ -152,12 +159,17 @@ def _nats_along(self: GaussianTokens, order: Tensor, tokens: Tensor | None = Non
     return all_nats
 
 # %% ../../nbs/1_question/06_gaussian.ipynb #2a574a44
+@patch(as_prop=True)
+def _most(self: GaussianTokens) -> int:  # ≥ 1
+    "Rows of a part, whose covariances fill 8 MB."
+    return max(1, 2**20 // self.covariance.numel())
+
+
 @patch
 def _parts(self: GaussianTokens, *tensors: Tensor | None) -> Iterator[tuple[Tensor | None, ...]]:
-    "The same rows of all tensors, in parts whose covariances fill 8 MB, or of one row."
-    size = max(1, 2**20 // self.covariance.numel())
-    count = -(-len(tensors[0]) // size)
-    return zip(*([None] * count if x is None else x.split(size) for x in tensors))
+    "The same rows of all tensors, in parts of bounded memory."
+    count = -(-len(tensors[0]) // self._most)
+    return zip(*([None] * count if x is None else x.split(self._most) for x in tensors))
 
 
 @patch
@@ -258,10 +270,11 @@ def _evaluate(self: GaussianTokens, query: Callable, observed: Tensor, *others: 
     check_observed(observed, self.n_tokens)
     if others[0] is not None:
         self._check_tokens(observed, others[0], observed)
-    by_size = observed.sum(1).argsort(stable=True)
-    parts = self._parts(*(None if x is None else x[by_size] for x in (observed, *others)))
-    answers = [query(seen, *x, *self._given(seen, x[0])) for seen, *x in parts]
-    return torch.cat(answers)[by_size.argsort()]
+    parts, answers = similar_sets(observed, self._most), []
+    for part in parts:
+        seen, *its = (None if x is None else x[part] for x in (observed, *others))
+        answers.append(query(seen, *its, *self._given(seen, its[0])))
+    return torch.cat(answers)[torch.cat(parts).argsort()]
 
 # %% ../../nbs/1_question/06_gaussian.ipynb #0aa8f38d
 @patch

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.linalg import cholesky, solve_triangular
 
 from ..core.checks import check_observed, checked
-from .conditioning import number_indices, tokens_given
+from .conditioning import number_indices, similar_sets, tokens_given
 from .estimator import ClosedForm, register_estimator
 from .mixture_entropy import mixture_entropy, normal_log_density, sobol_points
 
@@ -219,10 +219,9 @@ def _blocks(self: MixtureTokens, observed: Tensor) -> list[Tensor]:
     blocks = []
     for c in count.unique().tolist():  # sets with as many images each
         images = by_set[first[count == c][:, None] + torch.arange(c)]
-        images = images[observed[images[:, 0]].sum(1).argsort(stable=True)]  # of about one size together
-        sets = max(1, min(2**21 // self.covariances.numel(), most // c))  # 16 MB, which a cache holds
-        for block in images.split(sets):
-            blocks += block.split(most, 1)
+        sets = max(1, min(2**21 // self.covariances.numel(), most // c))  # factors of 16 MB, for the cache
+        for some in similar_sets(observed[images[:, 0]], sets):
+            blocks += images[some].split(most, 1)
     return blocks
 
 

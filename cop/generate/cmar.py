@@ -24,7 +24,7 @@ from ..core.registry import ORDERS
 from ..core.training import save_task, train
 from ..entropy.gaussian import GaussianTokens
 from .mar import MAR, mar_loss, save_mar, to_tokens
-from .plan import masked_after
+from .plan import SamplingPlan, masked_after
 from ..images.dataset import ImageSet, random_flip
 from ..images.labels import align_training
 from ..images.latents import are_latents, check_latents
@@ -180,6 +180,13 @@ def _with_numbers_of(mar: MAR, source: OrderSource) -> OrderSource:
         return source
     return PriorOrder(source.prior.aligned(mar.class_names, mar.class_num), source.name)
 
+
+def _sampling_source(mar: MAR, order: Any, plan: SamplingPlan | None) -> OrderSource:
+    "What images are sampled along: the order, else that of the plan, else random orders."
+    if order is None:
+        order = "random" if plan is None or plan.order is None else plan.order
+    return _with_numbers_of(mar, order_source(order, mar.grid))
+
 # %% ../../nbs/3_generation/26_cmar.ipynb #60c3fb12
 @torch.no_grad()
 @checked(empty=False)
@@ -187,14 +194,15 @@ def sample_images(
     mar: MAR,  # in evaluation mode
     tokenizer: Tokenizer,  # of the model
     labels: Tensor,  # (n,) classes
-    # (n,) numbers of the images within their classes, 0, 1, …: each has noise of its own
-    numbers: Tensor,
-    order: Any = "random",  # as `order_source` takes it; one that needs no image
+    numbers: Tensor,  # (n,) of the images within their classes, 0, 1, …: each has noise of its own
+    # as `order_source` takes it; one that needs no image. None: the plan's, else random
+    order: Any = None,
     seed: int = 0,  # of all noise
     num_iter: int | None = None,  # steps, 1 … N; None: a quarter of the tokens
     batch: int = 64,  # images sampled at once; it changes nothing but rounding
     progress: bool = False,  # show a bar
-    **how: Any,  # cfg, cfg_schedule, temperature, plan of `MAR.steps`
+    plan: SamplingPlan | None = None,  # in place of num_iter
+    **how: Any,  # cfg, cfg_schedule, temperature of `MAR.steps`
 ) -> Tensor:  # (n, C, H, W) uint8, on the CPU
     "Sample images, each from the noise that seed, class and number give it. Raises ValueError on bad input."
     if labels.shape != numbers.shape or labels.ndim != 1 or not len(labels):
@@ -202,7 +210,7 @@ def sample_images(
             f"labels are {tuple(labels.shape)} and numbers {tuple(numbers.shape)}; give one of each for "
             "every image, and at least one image"
         )
-    source, device = _with_numbers_of(mar, order_source(order, mar.grid)), mar.mask_token.device
+    source, device = _sampling_source(mar, order, plan), mar.mask_token.device
     policy = None
     if source.kind == "policy":
         if not isinstance(source.model[0], AcquisitionPolicy):
@@ -215,7 +223,7 @@ def sample_images(
         for label, number in zip(labels.split(batch), numbers.split(batch)):
             noise = image_noise(hash_keys(seed, label, number).to(device), mar.dim)
             along = policy or source.for_labels(label, number, seed)
-            latents = mar.sample(label.to(device), along, num_iter, noise=noise, **how)
+            latents = mar.sample(label.to(device), along, num_iter, noise=noise, plan=plan, **how)
             made.append(tokenizer.decode(to_tokens(latents).float()).cpu())
             bar.update(len(label))
     return torch.cat(made)

@@ -56,12 +56,13 @@ def _alpha_bar(steps: int) -> Tensor:
 def diffusion_tables(
     n: int | None = None,  # timesteps that are kept, 2 … steps; None: all
     steps: int = 1000,  # timesteps of the whole schedule, ≥ 2
+    last: int | None = None,  # the last timestep that is kept, below steps; None: steps − 1
 ) -> DiffusionTables:  # on the CPU
     "The cosine schedule at n of its timesteps. Raises ValueError if n is not in 2 … steps."
     n = steps if n is None else n
     if not 2 <= n <= steps:
         raise ValueError(f"{n} diffusion steps; choose between 2 and {steps}")
-    kept = _kept_timesteps(n, steps)
+    kept = _kept_timesteps(n, steps if last is None else last + 1)
     alpha_bar = _alpha_bar(steps)[kept]
     before = F.pad(alpha_bar[:-1], (1, 0), value=1.0)
     beta = 1 - alpha_bar / before

@@ -26,7 +26,7 @@ from ..core.random import hash_keys, random_normal, random_permutation, random_u
 from ..core.training import save_both, save_task, train
 from .denoiser import Denoiser
 from .mar_model import MAR, MAR_SIZES, sample_mask_ratio, tokens_at
-from .plan import SamplingPlan, masked_after
+from .plan import SamplingPlan, sampling_plan
 from ..images.dataset import ImageSet, evenly_spaced, random_flip
 from ..images.kl16 import KL16
 from ..images.labels import align_training
@@ -46,7 +46,7 @@ def guidance_scale(
         return cfg
     return 1 + (cfg - 1) * (n_tokens - max(masked, 1)) / n_tokens
 
-# %% ../../nbs/3_generation/24_mar.ipynb #5d4f90d1
+# %% ../../nbs/3_generation/24_mar.ipynb #5aabee81
 def _check_settings(order, cfg: float, cfg_schedule: str, temperature: float):
     if not (order is None or callable(order) or isinstance(order, Tensor)):
         raise ValueError(
@@ -57,21 +57,28 @@ def _check_settings(order, cfg: float, cfg_schedule: str, temperature: float):
     if cfg_schedule not in ("linear", "constant"):
         raise ValueError(f"there is no cfg_schedule {cfg_schedule!r}; choose linear or constant")
 
-
+# %% ../../nbs/3_generation/24_mar.ipynb #8760d0f6
 @patch
-def _plan(self: MAR, plan: SamplingPlan | None, num_iter: int | None, n_tokens: int) -> SamplingPlan:
-    "The plan that a call asks for, of the tokens that are to be sampled."
+def _plan(
+    self: MAR, plan: SamplingPlan | None, num_iter: int | None, n_known: int, temperature: float
+) -> SamplingPlan:
+    "The plan that a call asks for, of the tokens that are not known."
     if plan is None:
-        masked = [n_tokens, *masked_after(n_tokens, num_iter)]
-        counts = tuple(before - after for before, after in zip(masked, masked[1:]))
-        return SamplingPlan(counts, (None,) * len(counts))
+        return sampling_plan("mar", self.grid, num_iter, n_known=n_known)
+    if not isinstance(plan, SamplingPlan):
+        raise ValueError(f'plan is of type {type(plan).__name__}; make one: sampling_plan("mar", model.grid)')
     if num_iter is not None:
         raise ValueError(f"the plan has {len(plan.counts)} steps: leave num_iter out")
-    if sum(plan.counts) != n_tokens:
-        raise ValueError(f"the plan samples {sum(plan.counts)} tokens, but {n_tokens} are to be sampled")
+    if sum(plan.counts) != self.n_tokens - n_known:
+        raise ValueError(
+            f"the plan samples {sum(plan.counts)} tokens, but {self.n_tokens - n_known} are to be sampled: "
+            f"make it with n_known={n_known}"
+        )
+    if plan.solver != "ddpm" and temperature != 1:
+        raise ValueError(f"temperature is {temperature}; the solver {plan.solver} adds no noise: leave it 1")
     return plan
 
-
+# %% ../../nbs/3_generation/24_mar.ipynb #5d4f90d1
 @patch
 def _initial_order(self: MAR, order: Tensor | None, known: Tensor) -> Tensor:
     # (B, N), (N,) or None: random; (B, N) bool → (B, N), known tokens first
@@ -190,7 +197,7 @@ def steps(
     labels = self.check_labels(labels)
     tokens, is_known = self._initial_tokens(known, len(labels))
     n_known = int(is_known[0].sum())
-    plan = self._plan(plan, num_iter, self.n_tokens - n_known)
+    plan = self._plan(plan, num_iter, n_known, temperature)
     order = plan.order if order is None else order
     policy = order if callable(order) else None
     order = self._initial_order(None if policy else order, is_known)
@@ -223,9 +230,10 @@ def sample(
     **settings: Any,  # cfg, cfg_schedule, temperature, plan, known, noise of `steps`
 ) -> Tensor:  # latents (B, C, H, W)
     "Generate images along an order. Raises ValueError on bad input."
-    states = self.steps(labels, order, num_iter, **settings)
     _, is_known = self._initial_tokens(settings.get("known"), len(self.check_labels(labels)))
-    plan = self._plan(settings.get("plan"), num_iter, int((~is_known[0]).sum()))
+    given = settings.pop("plan", None), num_iter, int(is_known[0].sum())
+    plan = self._plan(*given, settings.get("temperature", 1.0))
+    states = self.steps(labels, order, plan=plan, **settings)
     for state in tqdm(states, total=len(plan.counts), disable=not progress, desc="tokens"):
         latents, _ = state
     return latents

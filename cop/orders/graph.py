@@ -60,7 +60,8 @@ def strongest_edges(
 
 # %% ../../nbs/2_paper/11_graph.ipynb #08171e0a
 def by_chunks(
-    function: Callable,  # graphs (b, N, N) in float64, which it may overwrite, … → (b, N)
+    # graphs (b, N, N) in float64, which it may overwrite, … → (b, N), of which no part is the graphs' memory
+    function: Callable,
     A: Tensor,  # (B, N, N), checked
     *others: Tensor,  # (B, …), cut in the same way
     numbers: int = 2**19,  # of a chunk, on a CPU
@@ -134,7 +135,7 @@ def pagerank(
     tol: float = 1e-8,  # stop a graph when its scores change by less, in L1
     max_iter: int = 1000,  # iterations
 ) -> Tensor:  # (B, N) float64, each row sums to 1, larger is more relied upon
-    "PageRank of dependency graphs (Sec. 3.2). Raises ValueError on bad input, or RuntimeError."
+    "PageRank of dependency graphs (Sec. 3.2), without gradients. Raises ValueError, or RuntimeError."
     if not 0 <= damping < 1:
         raise ValueError(f"damping is {damping}; it must be at least 0 and less than 1")
     if tol <= 0:
@@ -148,7 +149,7 @@ def pagerank(
 
 # %% ../../nbs/2_paper/11_graph.ipynb #a4843dbd
 _RESCALED = 20  # iterations whose result is brought to its sum
-_MOST_ITERATIONS = 200  # before the linear system is solved instead
+_MOST_ITERATIONS = 200  # and N / 3, where a solution of the linear system costs as much
 
 
 def _attenuated(A: Tensor, attenuation: float) -> Tensor:  # (b, N, N) float64, overwritten → (b, N)
@@ -156,7 +157,7 @@ def _attenuated(A: Tensor, attenuation: float) -> Tensor:  # (b, N, N) float64, 
     largest = A.sum(2).amax(1).clamp(min=torch.finfo(A.dtype).tiny)
     M, x = A.mul_((attenuation / largest)[:, None, None]), torch.ones_like(A[:, :1])
     done = torch.zeros_like(x[:, :, :1], dtype=torch.bool)
-    for k in range(_MOST_ITERATIONS):
+    for k in range(min(_MOST_ITERATIONS, max(_RESCALED, A.shape[1] // 3))):
         visits = torch.bmm(x, M)
         if k < _RESCALED:
             scale = A.shape[1] / (x - visits).sum(2, keepdim=True)
@@ -179,7 +180,7 @@ def katz(
     A: Tensor,  # (B, N, N), how much target i relies on source j, ≥ 0
     attenuation: float = 0.85,  # α times the largest row sum of A, 0 ≤ c < 1
 ) -> Tensor:  # (B, N) float64, each row sums to 1, larger is more relied upon
-    "Katz centrality of dependency graphs, votes collected by the source. Raises ValueError on bad input."
+    "Katz centrality of graphs, votes collected by the source, without gradients. Raises ValueError."
     if not 0 <= attenuation < 1:
         raise ValueError(f"attenuation is {attenuation}; it must be at least 0 and less than 1")
     return by_chunks(lambda a: _attenuated(a, attenuation), check_graph(A))

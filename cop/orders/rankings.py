@@ -30,7 +30,7 @@ def order_from_scores(
 
 # %% ../../nbs/2_paper/14_rankings.ipynb #b720c420
 @register_order("pagerank", needs=["graph"], label="PageRank")
-@checked
+@checked(finite=False)
 def pagerank_order(
     A: Tensor,  # (B, N, N), how much target i relies on source j, ≥ 0
     **options: Any,  # of `pagerank`: damping, teleport, tol, max_iter
@@ -40,7 +40,7 @@ def pagerank_order(
 
 
 @register_order("pagerank_transposed", needs=["graph"], label="PageRank, literal")
-@checked
+@checked(finite=False)
 def pagerank_transposed_order(
     A: Tensor,  # (B, N, N), how much target i relies on source j, ≥ 0
     **options: Any,  # of `pagerank`: damping, teleport, tol, max_iter
@@ -50,7 +50,7 @@ def pagerank_transposed_order(
 
 
 @register_order("pagerank_reversed", needs=["graph"], label="PageRank, reversed")
-@checked
+@checked(finite=False)
 def pagerank_reversed_order(
     A: Tensor,  # (B, N, N), how much target i relies on source j, ≥ 0
     **options: Any,  # of `pagerank`: damping, teleport, tol, max_iter
@@ -60,7 +60,7 @@ def pagerank_reversed_order(
 
 
 @register_order("katz", needs=["graph"], label="Katz")
-@checked
+@checked(finite=False)
 def katz_order(
     A: Tensor,  # (B, N, N), how much target i relies on source j, ≥ 0
     **options: Any,  # of `katz`: attenuation
@@ -184,7 +184,7 @@ def coverage_order(
     if ties is not None:
         ties = check_order(ties[None], A.shape[1])[0].to(A.device)
     greedy = lambda *chunk: _coverage(*chunk, ties, steps, tolerance)
-    order = by_chunks(greedy, A, c, own, held, numbers=2**22)
+    order = by_chunks(greedy, A, c, own, held, numbers=2**22)  # a step of many graphs costs as one of few
     return order if targets is None else targets_last(order, held)
 
 # %% ../../nbs/2_paper/14_rankings.ipynb #c32d6fc8
@@ -320,7 +320,7 @@ def graph_rankings() -> list[str]:  # names
     return [name for name in list_orders() if get_order(name).needs == ("graph",)]
 
 
-@checked
+@checked(finite=False)
 def collapse_order(
     A: Tensor,  # (B, N, N), how much target i relies on source j, ≥ 0
     method: str = "pagerank",  # a name of `graph_rankings`
