@@ -479,6 +479,7 @@ def _pca_gaussian(k):
 def _generate(e, k):
     how = dict(cfg=1.5, temperature=0.9, cfg_schedule="linear")
     e.add(plan.masked_after, 16, 4)
+    e.add(plan.SamplingPlan, (3, 4), (5, 5), "ddim")
     e.add(plan.sampling_plan, "detail", (4, 4), 4, 20, "dpm", 3)
     e.add(mar.guidance_scale, 2.0, "linear", 3, 16)
     e.add(mar.to_latents, k.tokens, k.grid)
@@ -660,7 +661,8 @@ LEFT_OUT = {
     r"entropy\.(categorical\.Categorical|neural\.Neural)Tokens\.(draw|embed|encode|entropy)": _INNER,
     r"entropy\.(categorical\.Categorical|neural\.Neural)Tokens\.(prepare|standardise|surprisal)": _INNER,
     r"entropy\..*\.left_after|entropy\.estimator\.reveal_greedily": _INNER,
-    r"entropy\.gaussian_model\.(checked_cholesky|half_log_det|number_indices)": _INNER,
+    r"entropy\.conditioning\..*": _INNER,
+    r"orders\.graph\.by_chunks": "takes graphs that `check_graph` has checked",
     r"entropy\.mixture_entropy\.(label_information|mixture_entropy"
     r"|normal_log_density|pairwise_bounds)": _INNER,
     r"entropy\.mixture_pairs\..*": _INNER,

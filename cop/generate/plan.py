@@ -49,6 +49,9 @@ class SamplingPlan:
     order: Tensor | None = None  # (N,) of the tokens, where a call gives none; None: random
 
     def __post_init__(self):
+        for name in ("counts", "diffusion_steps"):
+            if not isinstance(getattr(self, name), tuple):
+                raise ValueError(f"{name} is of type {type(getattr(self, name)).__name__}; give a tuple")
         if not self.counts or len(self.counts) != len(self.diffusion_steps):
             raise ValueError(
                 f"there are {len(self.counts)} counts and {len(self.diffusion_steps)} diffusion_steps; give "
