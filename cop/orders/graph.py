@@ -67,10 +67,12 @@ def by_chunks(
     numbers: int = 2**19,  # of a chunk, on a CPU
 ) -> Tensor:  # (B, N)
     "Apply a function to a few graphs at once, which lie in one piece of memory."
+    if not values_known():  # an exported graph is for any batch, so it has no chunks
+        return function(A.to(torch.float64, copy=True), *others)
     b, n = A.shape[:2]
     on_cpu = A.device.type == "cpu"
     most = max(1, min(b, (numbers if on_cpu else 2**27) // n**2))
-    if on_cpu and values_known():
+    if on_cpu:
         work = torch.from_numpy(np.empty((most, n, n)))  # NumPy asks for large pages, PyTorch does not
     else:
         work = torch.empty(most, n, n, dtype=torch.float64, device=A.device)
