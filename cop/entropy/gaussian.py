@@ -81,8 +81,8 @@ def conditional_information(
         rows = number_indices(unseen, self.dim)
         cov = self._covariance_given(observed[None])[0][rows[:, None], rows]
         inverse, _ = _whiteners(cov, self.dim)
-        some = [_information(cov, inverse, rows, range(m)) for rows in _row_chunks(m, m, self.dim)]
-        pairs[unseen[:, None], unseen] = torch.cat(some)
+        chunks = _row_chunks(m, m, self.dim)
+        pairs[unseen[:, None], unseen] = torch.cat([_information(cov, inverse, c, range(m)) for c in chunks])
     return pairs
 
 

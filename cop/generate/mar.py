@@ -182,7 +182,7 @@ def steps(
     cfg: float = 2.0,  # guidance, ≥ 0; 1: none
     cfg_schedule: Literal["linear", "constant"] = "linear",  # linear: it grows with what is known
     temperature: float = 1.0,  # factor of the noise of each diffusion step, ≥ 0
-    plan: SamplingPlan | None = None,  # in place of num_iter, such as sampling_plan("detail", model.grid)
+    plan: SamplingPlan | None = None,  # in place of num_iter, such as sampling_plan("even", model.grid)
     # latents (B, C, H, W) and (B, N) or (N,) bool: tokens that are kept, equally many in each image
     known: tuple[Tensor, Tensor] | None = None,
     # shape → standard normal numbers, for every step: the initial noise, then that of each diffusion step;
