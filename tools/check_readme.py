@@ -166,6 +166,20 @@ def cmar_certainty_rows():
     return lines
 
 
+def plan_rows():
+    "Sampling plans: distance and speed beside the public plan."
+    found, lines = result("plans.small"), []
+    for name, row in found["plans"].items():
+        apart = row.get("difference")
+        cells = (
+            f"{row['speedup']:.1f}×",
+            f"{row[found['distance']]['value']:.2f}",
+            of(apart) if apart else "–",
+        )
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
 def cvit_row(name, five):
     row, only = five[name], five.get(f"{name.removeprefix('CViT, ')}, positions")
     at = [row["top1"][rate]["value"] for rate in ("0", "0.5", "0.78", "0.9")] + [row["AuC"]["value"]]
@@ -227,6 +241,7 @@ TABLES = {  # caption in docs/results.md: its lines
     "Other objectives": lambda: identified_rows("objectives", OF_OBJECTIVES),
     "Fine-tuning along an order": cmar_rows,
     "Fine-tuning along orders of long CoMAEs": cmar_certainty_rows,
+    "Sampling plans": plan_rows,
     "Classification from few patches": lambda: cvit_rows("small"),
     "Classification of photographs": lambda: cvit_rows("photos"),
     "Classification along orders of long CoMAEs": lambda: cvit_rows("certainty"),
@@ -552,6 +567,22 @@ def check_questions():
             assert entropy["entropy, expected"]["gap_closed"] > 0.9
             assert entropy["surprisal, hindsight"]["gap_closed"] < 0
     return found
+
+
+def check_plans():
+    "What is said of sampling plans."
+    part, plans = section(page("docs/results.md"), "Sampling plans"), result("plans.small")["plans"]
+    names = (
+        "DPM-Solver++, 10 steps",
+        "6 iterations, DPM-Solver++, 10 steps",
+        "10 steps",
+        "DPM-Solver++, 6 steps",
+    )
+    said = [of(plans[name]["difference"]) for name in names]
+    said += [f"{plans[name]['speedup']:.1f} times" for name in names[:2]]
+    assert all(plans[name]["difference"]["high"] < 0 for name in names[:3])
+    assert plans[names[3]]["difference"]["low"] > 0 and plans["detail"]["difference"]["high"] > 0
+    return require(part, said, "Sampling plans")
 
 
 def check_generation():
@@ -947,6 +978,7 @@ CHECKS = (
     check_evaluation,
     check_questions,
     check_generation,
+    check_plans,
     check_classified_by_certainty,
     check_ranking,
     check_speed,
