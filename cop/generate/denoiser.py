@@ -19,13 +19,21 @@ from torch import Tensor
 
 from .diffusion import DiffusionHead, diffusion_tables
 
-# %% ../../nbs/3_generation/22_denoiser.ipynb #35928969
+# %% ../../nbs/3_generation/22_denoiser.ipynb #4f824e2a
 Solver = Literal["ddpm", "ddim", "dpm"]
 _LAST = 990  # the timestep at which solvers without noise begin
 _kept = WeakKeyDictionary()  # head → state of its weights, {(steps, solver): Denoiser}
 _MOST = 4  # Denoisers of a head that are kept
 
 
+def _check_solver(solver: str, temperature: float = 1.0) -> None:
+    "Raise a ValueError for an unknown solver, or for a temperature that it does not have."
+    if solver not in get_args(Solver):
+        raise ValueError(f"there is no solver {solver!r}; choose {', '.join(get_args(Solver))}")
+    if solver != "ddpm" and temperature != 1:
+        raise ValueError(f"temperature is {temperature}; the solver {solver} adds no noise: leave it 1")
+
+# %% ../../nbs/3_generation/22_denoiser.ipynb #35928969
 class Denoiser:
     "Samples tokens. It holds what does not depend on z, so that many calls compute it once."
 
@@ -41,8 +49,7 @@ class Denoiser:
         solver: Solver = "ddpm",  # "ddpm" adds noise in every step, the others none
         like: Self | None = None,  # another Denoiser of the head, whose weights and turns are shared
     ):
-        if solver not in get_args(Solver):
-            raise ValueError(f"there is no solver {solver!r}; choose {', '.join(get_args(Solver))}")
+        _check_solver(solver)
         tables = diffusion_tables(steps or head.sampling_steps, last=None if solver == "ddpm" else _LAST)
         self.net, self.solver = head.net, solver
         self.channels = head.channels
@@ -93,8 +100,7 @@ def __call__(
     scale: float = 1.0,  # s of the guidance, ≥ 0
 ) -> Tensor:  # (R, C)
     "Sample one token for each z."
-    if self.solver != "ddpm" and temperature != 1:
-        raise ValueError(f"temperature is {temperature}; the solver {self.solver} adds no noise: leave it 1")
+    _check_solver(self.solver, temperature)
     calls = len(self.coefficients) + 1 if self.solver == "ddpm" else 1
     noise = torch.stack([noise_source((len(z), self.channels)) for _ in range(calls)])
     z = torch.stack([z] if unconditional is None else [z, unconditional])

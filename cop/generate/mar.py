@@ -24,7 +24,7 @@ from ..core.files import fingerprint
 from ..core.hub import load_public_weights, weight_differences
 from ..core.random import hash_keys, random_normal, random_permutation, random_uniform
 from ..core.training import save_both, save_task, train
-from .denoiser import Denoiser
+from .denoiser import Denoiser, _check_solver
 from .mar_model import MAR, MAR_SIZES, sample_mask_ratio, tokens_at
 from .plan import SamplingPlan, sampling_plan
 from ..images.dataset import ImageSet, evenly_spaced, random_flip
@@ -74,8 +74,7 @@ def _plan(
             f"the plan samples {sum(plan.counts)} tokens, but {self.n_tokens - n_known} are to be sampled: "
             f"make it with n_known={n_known}"
         )
-    if plan.solver != "ddpm" and temperature != 1:
-        raise ValueError(f"temperature is {temperature}; the solver {plan.solver} adds no noise: leave it 1")
+    _check_solver(plan.solver, temperature)
     return plan
 
 # %% ../../nbs/3_generation/24_mar.ipynb #5d4f90d1
@@ -203,15 +202,15 @@ def steps(
     order = self._initial_order(None if policy else order, is_known)
     prefix = self._guided_prefix(labels, cfg)
     noise = noise or partial(torch.randn, device=self.mask_token.device)
-    for masked, count, diffusion_steps in zip(plan.masked, plan.counts, plan.diffusion_steps):
-        denoiser = Denoiser.of(self.diffloss, diffusion_steps, plan.solver)
+    denoisers = {s: Denoiser.of(self.diffloss, s, plan.solver) for s in {*plan.diffusion_steps}}
+    for masked, count, s in zip(plan.masked, plan.counts, plan.diffusion_steps):
         if policy:
             chosen = policy(tokens, is_known, count)
             order = self._policy_order(order, chosen, is_known, n_known, count)
         seen = order[:, :n_known].sort(1).values
         queried = order[:, n_known : n_known + count].sort(1).values
         scale = guidance_scale(cfg, cfg_schedule, masked, self.n_tokens)
-        denoise = partial(denoiser, noise_source=noise, temperature=temperature, scale=scale)
+        denoise = partial(denoisers[s], noise_source=noise, temperature=temperature, scale=scale)
         sampled = self._sample_at(queried, tokens, seen, prefix, denoise)
         tokens = tokens.scatter(1, queried[..., None].expand_as(sampled), sampled)
         is_known = is_known.scatter(1, queried, True)

@@ -13,7 +13,8 @@ from typing import Literal, get_args
 from torch import Tensor
 
 from ..core.checks import check_counts, check_order, checked
-from .denoiser import Solver
+from .denoiser import Solver, _check_solver
+from .diffusion import diffusion_tables
 from ..orders.training_free import halton_order
 
 # %% ../../nbs/6_appendix/109_plan.ipynb #be3481b7
@@ -59,11 +60,9 @@ class SamplingPlan:
             )
         for count in self.counts:
             check_counts(count=count)
-        for steps in self.diffusion_steps:
-            if steps is not None and not 2 <= steps <= 1000:
-                raise ValueError(f"{steps} diffusion steps; choose between 2 and 1000")
-        if self.solver not in get_args(Solver):
-            raise ValueError(f"there is no solver {self.solver!r}; choose {', '.join(get_args(Solver))}")
+        for steps in {*self.diffusion_steps} - {None}:
+            diffusion_tables(steps)  # raises ValueError if they are out of range
+        _check_solver(self.solver)
         if self.order is not None:
             check_order(self.order[None])
 

@@ -105,6 +105,17 @@ def _held_out(
         )
     return targets.to(A.device).expand(A.shape[:2])
 
+
+def _counted(
+    weights: float | Tensor | None,  # a number, or (N,), (B, 1) or (B, N); None: 1
+    targets: Tensor | None,  # (N,) or (B, N) bool: these alone count; None: all
+    A: Tensor,  # (B, N, N)
+    name: str,  # of the weights, for messages
+) -> tuple[Tensor, Tensor]:  # (B, N) float64, (B, N) bool
+    "How much each target counts, and which ones are held out."
+    c, held = _per_patch(1.0 if weights is None else weights, A, name), _held_out(targets, A)
+    return (c if targets is None else c * held), held
+
 # %% ../../nbs/2_paper/14_rankings.ipynb #a3c7e950
 def _greedy_coverage(
     by_target: Tensor,  # (B, N, N), weighted: what source j explains of target i, and of itself
@@ -175,12 +186,11 @@ def coverage_order(
     steps = A.shape[1] if steps is None else steps
     if not 0 <= steps <= A.shape[1]:
         raise ValueError(f"steps is {steps}; of {A.shape[1]} patches, 0 to {A.shape[1]} can be chosen")
-    c = _per_patch(1.0 if weights is None else weights, A, "weights")
+    c, held = _counted(weights, targets, A, "weights")
     largest = A.amax((1, 2))[:, None]
     own = _per_patch(largest if self_information is None else self_information, A, "self_information")
-    held = _held_out(targets, A)
     if targets is not None:
-        c, own = c * held, torch.zeros_like(own)
+        own = torch.zeros_like(own)
     if ties is not None:
         ties = check_order(ties[None], A.shape[1])[0].to(A.device)
     greedy = lambda *chunk: _coverage(*chunk, ties, steps, tolerance)
@@ -239,9 +249,7 @@ def discounted_pagerank_order(
     if not 0 <= damping < 1:
         raise ValueError(f"damping is {damping}; it must be at least 0 and less than 1")
     A = check_graph(A)
-    held, beta = _held_out(targets, A), _per_patch(1.0 if teleport is None else teleport, A, "teleport")
-    if targets is not None:
-        beta = beta * held
+    beta, held = _counted(teleport, targets, A, "teleport")
     return by_chunks(lambda *chunk: _greedy_discounted(*chunk, damping), A, beta, held)
 
 # %% ../../nbs/2_paper/14_rankings.ipynb #40b2099a
@@ -308,10 +316,7 @@ def gaussian_order(
         raise ValueError(f"dim is {dim}; a token has at least 1 number")
     largest = A.amax((1, 2))[:, None]
     own = _per_patch(largest if self_information is None else self_information, A, "self_information")
-    c = _per_patch(1.0 if weights is None else weights, A, "weights")
-    held = _held_out(targets, A)
-    if targets is not None:
-        c = c * held
+    c, held = _counted(weights, targets, A, "weights")
     return by_chunks(lambda *chunk: _greedy_gaussian(*chunk, dim), A, own, c, held)
 
 # %% ../../nbs/2_paper/14_rankings.ipynb #6030917d
