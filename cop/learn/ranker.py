@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..core.checks import checked, values_known
 from ..core.hub import Pretrained
-from ..core.layers import Block, full_precision, rotary_angles, rotate
+from ..core.layers import Block, full_precision, rotary_angles, rotate, turns
 from ..images.tokenizers import patch_grid
 from ..orders.engines import usual_batch
 from ..orders.graph import pagerank
@@ -105,9 +105,8 @@ def _ranker_grid(image_size: int | tuple[int, int], patch_size: int) -> tuple[in
 
 
 def _rotary_table(grid: tuple[int, int], channels: int) -> Tensor:
-    # (2, N, 1, channels // 2): cosines and sines
-    angle = rotary_angles(grid, channels)[:, None]
-    return torch.stack([angle.cos(), angle.sin()])
+    # (N, 1, channels // 2, 2): cosines and sines
+    return turns(rotary_angles(grid, channels)[:, None])
 
 # %% ../../nbs/5_beyond/46_ranker.ipynb #4f52084d
 @patch
@@ -148,10 +147,10 @@ def interpolate_positions(
 
 @patch
 def _rotation(self: Ranker, table: Tensor, grid: tuple[int, int]) -> Tensor:
-    # (2, N, 1, channels // 2) of its own grid → (1, N, 1, channels // 2) complex of this one
+    # (N, 1, channels // 2, 2) of its own grid → (1, N, 1, channels // 2, 2) of this one
     if grid != self.grid:
-        table = _rotary_table(grid, 2 * table.shape[-1]).to(table.device)
-    return torch.complex(*table.float()[:, None])
+        table = _rotary_table(grid, 2 * table.shape[-2]).to(table.device)
+    return table[None]
 
 # %% ../../nbs/5_beyond/46_ranker.ipynb #b561d6c7
 @patch

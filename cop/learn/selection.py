@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import Tensor, nn
 
-from ..core.layers import Block, rotary_angles
+from ..core.layers import Block, rotary_angles, turns
 
 # %% ../../nbs/2_paper/09_selection.ipynb #8df88101
 def keep_fraction(
@@ -59,8 +59,7 @@ class TargetTransformer(nn.Module):
         angle = rotary_angles(grid, width // heads)[target_sequences(n)]
         if not knows_target:
             angle[:, 0] = 0
-        # (2, N, L, channels/2)
-        self.register_buffer("rotary", torch.stack([angle.cos(), angle.sin()]), persistent=False)
+        self.register_buffer("rotary", turns(angle), persistent=False)  # (N, L, channels/2, 2)
 
 # %% ../../nbs/2_paper/09_selection.ipynb #30bca514
 @patch
@@ -75,7 +74,7 @@ def forward(
     else:
         first = self.first + self.target[targets]
     x = torch.cat([first[:, None], self.embed(others)], dim=1)
-    rotary = torch.complex(*self.rotary_of(targets, positions))
+    rotary = self.rotary_of(targets, positions)
     for block in self.blocks[:-1]:
         x = block(x, rotary)
     return self.norm(self.blocks[-1](x, rotary, first_only=True))[:, 0]
@@ -86,12 +85,12 @@ def rotary_of(
     self: TargetTransformer,
     targets: Tensor,  # (S,) patch numbers
     positions: Tensor | None,  # (S, k) patch numbers of the others; None: all of them
-) -> Tensor:  # (2, S, 1 + k, 1, channels/2): cosines and sines
+) -> Tensor:  # (S, 1 + k, 1, channels/2, 2): cosines and sines
     "The rotary embedding of the sequences of some targets."
     if positions is None:
-        return self.rotary[:, targets, :, None]
+        return self.rotary[targets][:, :, None]
     sequence = torch.cat([targets[:, None], positions], 1)
-    return self.rotary[:, sequence, 0, None]  # the sequence of each patch begins with itself
+    return self.rotary[sequence, 0][:, :, None]  # the sequence of each patch begins with itself
 
 # %% ../../nbs/2_paper/09_selection.ipynb #2d22e20a
 def _check_heads(width: int, heads: int) -> None:
