@@ -208,6 +208,7 @@ def checks(flags):
         "cmar": ["random_share", "0.2"],
         "cmar_pictures": ["cfg", "3.0"],
         "plans": ["cfg", "3.0"],
+        "heads": ["wide_grid", "[3, 3]"],
         "cvit": ["supervised_images", "10"],
         "ranker": ["draws", "6"],
         "shipped_ranker": ["limit", "10"],
