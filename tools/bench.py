@@ -112,8 +112,8 @@ def main():
         "--quick",
         action="store_true",
         help=(
-            "time everything twice only, and MAR-B for 2 steps instead of 64 (which take a quarter of an hour "
-            "on two cores)"
+            "time everything twice only, and MAR-B for 2 steps instead of 64 (which take a quarter of an "
+            "hour on two cores)"
         ),
     )
     parser.add_argument(

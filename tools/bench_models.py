@@ -125,9 +125,9 @@ def bench_sampler(m, images, num_iter, cfg, device):
     half, out = timed(lambda: sample(noise=normal_numbers(device)), device, sample)
     m.float()
     assert out.isfinite().all()
+    what = f"MAR-B, {counted(images, 'image')}, {num_iter} steps of 100 diffusion steps, guidance {cfg:g}"
     return row(
-        f"MAR-B, {counted(images, 'image')}, {num_iter} steps of 100 diffusion steps, guidance {cfg:g}, on {device}: "
-        "`sample` against the plain loop",
+        f"{what}, on {device}: `sample` against the plain loop",
         slow,
         ours,
         1.5 if device == "cpu" else 3.0,
@@ -139,7 +139,7 @@ def bench_sampler(m, images, num_iter, cfg, device):
 
 
 def bench_plans(m, num_iter, device):
-    "The public sampling plan against plans of fewer diffusion steps, and of half as many steps; one call each."
+    "The public sampling plan against fewer diffusion steps, and against half as many steps; one call each."
     from cop.generate.plan import sampling_plan
 
     labels, order = some_images(1 if device == "cpu" else 32, device)
@@ -151,10 +151,8 @@ def bench_plans(m, num_iter, device):
     public = seconds(num_iter, 100, "ddpm")
     found = []
     for steps in (num_iter, num_iter // 2):
-        name = (
-            f"MAR-B, {counted(len(labels), 'image')}, on {device}: {steps} steps of 10 diffusion steps by DPM-Solver++ "
-            f"against {num_iter} of 100"
-        )
+        what = f"MAR-B, {counted(len(labels), 'image')}, on {device}"
+        name = f"{what}: {steps} steps of 10 diffusion steps by DPM-Solver++ against {num_iter} of 100"
         found.append(row(name, public, seconds(steps, 10, "dpm"), 3.0))
     return found
 
@@ -230,10 +228,10 @@ def bench_forward(short, keeps, batch, rounds, device, dtype):
         stock, *times = in_turn([partial(model, x), *ways], rounds, device, 40)
         memory = [vit_memory(model, x, order, k) for k in keeps]
     rate = product_rate(device, dtype)
+    where = f"{short}, batch {batch}, {str(dtype)[6:]}, on {device}"
     return [
         row(
-            f"{short}, batch {batch}, {str(dtype)[6:]}, on {device}: {k:.0%} of the patches against the stock "
-            "model",
+            f"{where}: {k:.0%} of the patches against the stock model",
             stock,
             t,
             (4.0 if device == "cpu" else 3.7) if k == 0.22 else 0.0,

@@ -212,10 +212,8 @@ def bench_dependencies(rounds, device="cpu"):
         ways = [partial(one_by_one, model, tokens), partial(model.dependencies, tokens)]
         torch.testing.assert_close(ways[1](), ways[0](), atol=1e-5, rtol=0)
         slow, fast = in_turn(ways, 2 * rounds, device, seconds=10)
-        name = (
-            f"dependencies of {counted(images, 'image')} of {side**2} patches on {device}: all targets against one by "
-            "one"
-        )
+        what = f"dependencies of {counted(images, 'image')} of {side**2} patches on {device}"
+        name = f"{what}: all targets against one by one"
         limit = product_flops(ways[1]) / rate
         found.append(row(name, slow, fast, goal if device == "cpu" else 10.0, limit))
     return found
