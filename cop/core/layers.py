@@ -144,7 +144,7 @@ def _attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:  # (S, head
             return F.scaled_dot_product_attention(query, key, value)
     return F.scaled_dot_product_attention(query, key, value)
 
-
+# %% ../../nbs/6_appendix/56_layers.ipynb #b1d883dc
 @patch
 def _joint_layer(self: Block) -> tuple[Tensor, Tensor]:
     # weight (3 W, W) and bias (3 W,) of queries, keys and values
