@@ -313,10 +313,10 @@ def check_labels(self: MAR, labels: Tensor, batch: int | None = None) -> Tensor:
         raise ValueError(
             f"labels are whole numbers, one an image, not {labels.dtype} of shape {tuple(labels.shape)}"
         )
-    if len(labels) and not 0 <= labels.min() <= labels.max() < self.class_num:
+    low, high = torch.stack(labels.aminmax()).tolist() if len(labels) else (0, 0)
+    if not 0 <= low <= high < self.class_num:
         raise ValueError(
-            f"labels go from {int(labels.min())} to {int(labels.max())}; this model knows the classes 0 … "
-            f"{self.class_num - 1}"
+            f"labels go from {low} to {high}; this model knows the classes 0 … {self.class_num - 1}"
         )
     return labels
 

@@ -223,8 +223,9 @@ def sample_sources(
 ) -> list[Tensor]:  # for parts of the batch, in sequence: (B', M', k) patch numbers, M' = `subset_targets`
     "Random subsets of the tokens that are not the target, for the first targets of every image."
     n, m, found = self.n_tokens, self.subset_targets, []
-    for part, chosen in zip(keys.chunk(_PARTS), targets[:, :m].chunk(_PARTS)):
-        size, form = random_uniform(part[:1], 2, stream=2)[0].tolist()
+    parts = keys.chunk(_PARTS)
+    sizes = random_uniform(torch.stack([part[0] for part in parts]), 2, stream=2).tolist()
+    for part, chosen, (size, form) in zip(parts, targets[:, :m].chunk(_PARTS), sizes):
         k = int(n * (size if form < 0.5 else size**2))
         each = hash_keys(part[:, None], torch.arange(m, device=part.device)).flatten()
         shuffled = random_permutation(each, n - 1, stream=3)[:, :k].view(len(part), m, k)
