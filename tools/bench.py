@@ -1,15 +1,15 @@
-"""How much faster is the library than plain implementations, and than other libraries, at the same thing?
+"""How much faster is the library than plain implementations, than other libraries, and than itself?
 
-    python tools/bench.py [--out runs/bench.json] [--quick] [--threads N] [--only NAME] [--without NAME]
+    python tools/bench.py [--out FILE] [--quick] [--threads N] [--only NAME | --without NAME] [--gpu]
 
 Each line is a ratio of two times that are measured in turn, A B A B (MAR-B: one call each): the median
-over the rounds, with the smallest and the largest; results are compared first. Where the work is bounded by
-matrix products or by reading memory, the share of that limit stands beside it; the limit is measured in the
-same run. Libraries that are compared are in the extra `bench`
-(pip install 'collapse-of-patches[bench]'); a line is left out where its library is missing. With a GPU,
-dependencies, MAR-B, ViTs and ranked ViTs are measured there too. Writes everything, with hardware, commit and
-versions, as JSON, and names what became slower by more than 15 % than in the committed run, if that was on
-the same hardware.
+over the rounds, with the smallest and the largest. Where both sides should give the same, their results are
+compared. The share of the limit is how much of our time the matrix products alone would take (or the reading
+of graphs, or the decoding of files), at the rate that the machine reaches for large ones in the same run.
+Libraries that are compared are in the extra `bench` (pip install 'collapse-of-patches[bench]'); a line is
+left out where its library is missing. With a GPU, dependencies, MAR-B, ViTs and rankers are measured there
+too. Everything is written as JSON after each task, with hardware, commit and versions; what became slower by
+more than 15 % than in the committed run is named, if that was on the same hardware.
 """
 
 import argparse
@@ -18,15 +18,22 @@ import platform
 import statistics
 import sys
 from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import networkx as nx
 import numpy as np
 import torch
-from bench_models import bench_mar, bench_ranked, bench_vit
+from bench_models import bench_mar, bench_ranked, bench_rankers, bench_vit
 from bench_orders import bench_coverage, bench_dependencies, bench_estimators, bench_files, bench_pagerank
+from threadpoolctl import threadpool_limits
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+LIBRARIES = ("igraph", "fast-pagerank", "scikit-network", "timm", "torchvision", "pillow")
+MODULES = {"fast-pagerank": "fast_pagerank", "scikit-network": "sknetwork", "pillow": "PIL"}
 
 
 def hardware():
@@ -48,18 +55,20 @@ def hardware():
         torch=torch.__version__,
         numpy=np.__version__,
         networkx=nx.__version__,
+        **{name: version(name) for name in LIBRARIES if find_spec(MODULES.get(name, name))},
     )
 
 
 def with_ratio(row):
     """A row with the median of its ratios over the rounds, and the smallest and the largest.
 
-    `share_of_limit` is the fastest that the machine could be, in shares of what was measured."""
+    `share_of_limit` is `limit` in shares of our time."""
     plain, ours = (getattr(row[k], "rounds", [row[k]]) for k in ("plain", "ours"))
     ratios = sorted(a / b for a, b in zip(plain, ours))
     share = row["limit"] / row["ours"] if row["limit"] else None
     return row | {
         "ratio": statistics.median(ratios),
+        "rounds": len(ratios),
         "spread": [ratios[0], ratios[-1]],
         "share_of_limit": share,
     }
@@ -97,8 +106,32 @@ TASKS = dict(
     dependencies=bench_dependencies,
     mar=bench_mar,
     vit=bench_vit,
+    rankers=bench_rankers,
     ranked=bench_ranked,
 )
+
+
+ON_GPU = ("dependencies", "mar", "vit", "rankers", "ranked")
+
+
+def chosen_tasks(args):
+    "Name, device and function of every task, those on the GPU first."
+    names = [name for name in TASKS if args.only in (None, name) and name != args.without]
+    on_gpu = [(n, "cuda", partial(TASKS[n], device="cuda")) for n in names if n in ON_GPU]
+    on_cpu = [(n, "cpu", TASKS[n]) for n in names]
+    return (on_gpu if torch.cuda.is_available() else []) + ([] if args.gpu else on_cpu)
+
+
+def write(rows, path, here):
+    "Write rows; those that the file has of other tasks, of the same hardware, are kept."
+    again, kept = {(row["task"], row["device"]) for row in rows}, []
+    if path.exists():
+        old = json.loads(path.read_text(encoding="utf-8"))
+        kept = [row for row in old["results"] if (row.get("task"), row.get("device")) not in again]
+        kept = [row for row in kept if "task" in row] if old["hardware"] == here else []
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"hardware": here, "results": kept + rows}, indent=1) + "\n"
+    path.write_text(text, encoding="utf-8")
 
 
 def main():
@@ -106,26 +139,22 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--out", type=Path, default=ROOT / "runs" / "bench.json", help="the JSON file to write"
+        "--out",
+        type=Path,
+        default=ROOT / "runs" / "bench.json",
+        help="the JSON file to write; other tasks that it has of the same hardware are kept",
     )
     parser.add_argument(
         "--quick",
         action="store_true",
         help=(
-            "time everything twice only, and MAR-B for 2 steps instead of 64 (which take a quarter of an "
-            "hour on two cores)"
+            "two rounds only, and MAR-B for 2 steps instead of 64 (which take half an hour on two cores); "
+            "not compared with the committed run"
         ),
     )
-    parser.add_argument(
-        "--only",
-        choices=TASKS,
-        help="measure this alone; other lines that the file has of the same hardware are kept",
-    )
-    parser.add_argument(
-        "--without",
-        choices=TASKS,
-        help="leave this out, such as mar; other lines that the file has of the same hardware are kept",
-    )
+    some = parser.add_mutually_exclusive_group()
+    some.add_argument("--only", choices=TASKS, help="measure this alone")
+    some.add_argument("--without", choices=TASKS, help="leave this out, such as mar")
     parser.add_argument(
         "--gpu", action="store_true", help="measure what is measured on a GPU, and nothing else"
     )
@@ -134,37 +163,24 @@ def main():
     )
     args = parser.parse_args()
     sys.path.insert(0, str(ROOT))
-    rounds = 2 if args.quick else 10
     if args.threads:
         torch.set_num_threads(args.threads)
+        threadpool_limits(args.threads)  # those of NumPy and SciPy
+    if not (tasks := chosen_tasks(args)):
+        parser.error("nothing is left to measure: is there a GPU that PyTorch can use?")
     from cop.report.results import provenance
 
-    here, commit, measured = hardware(), provenance()["commit"], []
+    here, commit, slower = hardware(), provenance()["commit"], []
     print(", ".join(f"{k} {v}" for k, v in here.items()), flush=True)
-    tasks = [t for name, t in TASKS.items() if args.only in (None, name) and name != args.without]
-    if torch.cuda.is_available():
-        tasks = [
-            partial(t, device="cuda")
-            for t in tasks
-            if t in (bench_dependencies, bench_mar, bench_vit, bench_ranked)
-        ] + (tasks if not args.gpu else [])
-    elif args.gpu:
-        parser.error("there is no GPU that PyTorch can use here")
-    for task in tasks:
-        for r in task(rounds):
-            measured.append(with_ratio(r) | {"commit": commit})
+    for name, device, task in tasks:
+        measured = []
+        for r in task(2 if args.quick else 10):
+            measured.append({"task": name, "device": device} | with_ratio(r) | {"commit": commit})
             print(described(measured[-1]), flush=True)
-    results = measured
-    if (args.only or args.without) and args.out.exists():
-        old = json.loads(args.out.read_text(encoding="utf-8"))
-        again = {row["name"] for row in measured}
-        if old["hardware"] == here:
-            results = [row for row in old["results"] if row["name"] not in again] + measured
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps({"hardware": here, "results": results}, indent=1) + "\n", encoding="utf-8")
+        slower += [] if args.quick else slower_than_committed(measured, here)
+        write(measured, args.out, here)
     print(f"written to {args.out}")
-    for line in slower_than_committed(measured, here):
-        print(line)
+    print("\n".join(slower))
 
 
 if __name__ == "__main__":

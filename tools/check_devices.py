@@ -86,9 +86,12 @@ def pretend_device():
     torch.inference_mode = lambda mode=True: torch.no_grad()  # its tensors cannot be subclasses
 
 
-# operations of a GPU's tensor that make the CPU wait for it, and copies, which do if they go to the CPU
+# operations of a GPU's tensor that make the CPU wait for it; copies do if they go to the CPU, and indices if
+# they are masks
 WAITING = (aten._local_scalar_dense.default, aten.nonzero.default, aten.is_nonzero.default)
-WAITING += (aten.equal.default, aten.masked_select.default)
+WAITING += (aten.equal.default, aten.masked_select.default, aten._unique2.default, aten.unique_dim.default)
+WAITING += (aten.repeat_interleave.Tensor,)
+INDEXING = (aten.index.Tensor, aten.index_put_.default, aten.index_put.default)
 COPIES = (aten._to_copy.default, aten.copy_.default)
 WAITS = []  # those that were called
 
@@ -128,6 +131,13 @@ class Rehearsal(TorchDispatchMode):
         return run(function, args, kwargs or {})
 
 
+def waits_for_device(function, args, on_gpu):
+    "Must the CPU wait until the GPU has a result?"
+    if function in INDEXING:
+        return any(isinstance(i, Tensor) and i.dtype in (torch.bool, torch.uint8) for i in args[1])
+    return function in WAITING or function in COPIES and not on_gpu
+
+
 def run(function, args, kwargs):
     "Run an operation on the CPU; raises WrongDevice where a GPU would."
     tensors = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, Tensor)]
@@ -145,7 +155,7 @@ def run(function, args, kwargs):
         raise WrongDevice(f"{function} on the GPU got a generator of the CPU")
     if function is aten._fused_sdp_choice.default:
         return 0  # plain attention
-    if pretended and (function in WAITING or function in COPIES and not on_gpu):
+    if pretended and waits_for_device(function, args, on_gpu):
         WAITS.append(str(function))
     numbers = lambda x: x.numbers if isinstance(x, Pretended) else x
     plain = tree_map(numbers, (args, kwargs))
@@ -299,7 +309,8 @@ ALLOWED_WAITS = {
     "mar": 2,  # labels and orders are checked
     "cmar": 2,
     "vit, flipped": 2,  # stored orders lie on the CPU
-    "neural": 1,  # the positions of unseen tokens, of which there may be any number
+    "neural": 8,  # unseen tokens, of which there may be any number
+    "categorical": 4,  # unseen tokens
     "policy": 33,  # an exact Gaussian groups the sets by their sizes
     "ranker, drops": 26,  # the estimator is on the CPU
 }
@@ -362,6 +373,18 @@ def planted():
         "values": lambda x: x[x > 0].sum().item() + len(x.nonzero()),
         "to the CPU and back": lambda x: (x.cpu() + torch.ones(3)).to(x.device) + x,
     }
+    waiting = {
+        "a number": lambda x: x.sum().item(),
+        "a mask": lambda x: x[x > 0],
+        "a copy": lambda x: x.cpu(),
+        "different values": lambda x: x.unique(),
+    }
+    for name, function in waiting.items():
+        WAITS.clear()
+        with Rehearsal():
+            function(on_gpu(x))
+        if not WAITS:
+            yield f"planted: that the CPU waits for {name} is not found"
     for name, function in {**mistakes, **good}.items():
         try:
             with Rehearsal():

@@ -1,4 +1,4 @@
-"""Times, ratios and limits that the benchmarks share; imported by bench.py and its tasks."""
+"""Times and rates that the tasks of bench.py share."""
 
 import statistics
 import time
@@ -17,42 +17,40 @@ class Seconds(float):
         return middle
 
 
-def in_turn(functions, rounds, device="cpu", seconds=15):
-    """Seconds of each function, in up to `rounds` calls.
-
-    The functions are called in turn, once to warm up, then at least twice, and until `seconds` have passed.
-    """
-    times, begin = [[] for _ in functions], time.perf_counter()
-    for n in range(rounds + 1):
-        for f, t in zip(functions, times):
-            start = time.perf_counter()
-            f()
-            if device == "cuda":
-                torch.cuda.synchronize()
-            if n:
-                t.append(time.perf_counter() - start)
-        if n > 1 and time.perf_counter() - begin > seconds:
-            break
-    return [Seconds(t) for t in times]
-
-
-def fastest(function, rounds=5):
-    "Seconds of the fastest of some calls, after one to warm up."
+def seconds_of(function, device="cpu"):
+    "Seconds of one call, until the device is done."
+    start = time.perf_counter()
     function()
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        function()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - start)
-    return min(times)
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
 
 
-def product_rate(device="cpu", dtype=torch.float32, size=2048):
-    "Floating-point operations a second of the product of two large matrices: the limit of the machine."
+def in_turn(functions, rounds, device="cpu", seconds=15):
+    """Seconds of each function, called in turn: once to warm up, then `rounds` times.
+
+    Ends after fewer rounds, but not before the second, once `seconds` are over."""
+    begin = time.perf_counter()
+    for function in functions:
+        seconds_of(function, device)
+    times = [[] for _ in functions]
+    while len(times[0]) < rounds and (len(times[0]) < 2 or time.perf_counter() - begin < seconds):
+        for function, found in zip(functions, times):
+            found.append(seconds_of(function, device))
+    return [Seconds(found) for found in times]
+
+
+def fastest(function, rounds=5, device="cpu"):
+    "Seconds of the fastest of some calls, after one to warm up."
+    seconds_of(function, device)
+    return min(seconds_of(function, device) for _ in range(rounds))
+
+
+def product_rate(device="cpu", dtype=torch.float32):
+    "Floating-point operations a second of the product of two large matrices: what the machine reaches."
+    size = 2048 if device == "cpu" else 8192
     a = torch.randn(size, size, device=device, dtype=dtype)
-    return 2 * size**3 / fastest(lambda: a @ a)
+    return 2 * size**3 / fastest(lambda: a @ a, device=device)
 
 
 def read_rate(size=2**26):
@@ -69,11 +67,18 @@ def product_flops(function):
 
 
 def row(name, plain, ours, goal=0.0, limit=None, **more):
-    """A line of the benchmark: what is compared, seconds of both sides, the ratio that is the goal, and
-    `limit`, the seconds that the machine would need at least."""
+    """A line of the benchmark: what is compared, seconds of both sides, and the ratio that is the goal.
+
+    `limit`: seconds of the matrix products (or the reading, or the decoding) of our side alone, at the rate
+    that the machine reaches for large ones."""
     return dict(name=name, plain=plain, ours=ours, goal=goal, limit=limit, **more)
 
 
 def counted(number, what):
     "1 image, 8 images."
     return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def type_name(dtype):
+    "float32, bfloat16."
+    return str(dtype).removeprefix("torch.")

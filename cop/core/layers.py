@@ -137,7 +137,7 @@ def attend(
 
 
 def _attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:  # (S, heads, Q or L, channels)
-    # on a CPU in float32 under autocast, too: PyTorch's backward pass is slow in bfloat16
+    # on a CPU in float32 under autocast, too: in bfloat16, PyTorch's backward pass is slow
     if query.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
         query, key, value = query.float(), key.float(), value.float()
         with full_precision(query.device):
