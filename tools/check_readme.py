@@ -412,15 +412,22 @@ def check_identified():
         assert all(ahead[name]), name
     of_ties = ("certainty, image", "certainty, ties at random, image", "certainty, no ties, image")
     for_all = (f"mean_certainty{ties}" for ties in ("", ", ties at random", ", no ties"))
+    assert all(rows["mean_certainty"][e]["ahead_of_halton"]["of_three"] == 1 for e in halton)
+    choices = [rows["certainty, image"][e]["ahead_of_halton"]["of_three"] for e in halton]
+    said.append(
+        "under the Gaussian in {:.0f} of ten choices of three only, under the mixture in {:.0f} of ten".format(
+            *(10 * share for share in choices)
+        )
+    )
     for names in (for_all, of_ties):
         agree = [tau[n] for n in names]
         said.append("{:.2f} (ties at random: {:.2f}, no ties: {:.2f})".format(*agree))
-    assert not any(any(ahead[n]) or tau[n] > 0.2 for n in rows if n.startswith("encoder"))
+    assert not any(any(ahead[n]) or tau[n] > 0.25 for n in rows if n.startswith("encoder"))
     for name in ("image", "mean"):
         random_ties = f"certainty, ties at random, {name}"
         assert tau[random_ties] < tau[f"certainty, {name}"]
         of_both = (rows[n]["Gaussian"]["gap_closed"] for n in (random_ties, f"certainty, {name}"))
-        assert all(abs(a - b) < 0.07 for a, b in zip(*of_both))
+        assert all(abs(a - b) < 0.08 for a, b in zip(*of_both))
     assert ahead["pointwise, image"] == [False, True]
     papers = known["orders"]["paper"]["12000"]["encoder pagerank, image"]
     gaps, agree = listed(papers["Gaussian"]["gap_closed"]), mean(papers["between_seeds"])
@@ -779,7 +786,10 @@ def check_front():
     rows = [r["orders"]["subsets"]["12000"] for r in both]
     of_all = [row["mean_certainty"]["mixture"]["gap_closed"] for row in rows]
     no_ties = [mean(row["mean_certainty, no ties"]["between_seeds"]) for row in rows]
-    said.append("without that rule {:.2f} and {:.2f})".format(*no_ties))
+    said.append("without that rule, in `identified`, {:.2f} and {:.2f})".format(*no_ties))
+    five = rows[0]["mean_certainty"]
+    said.append(f"{seeds_text(five['Gaussian']['gap_closed'])}, τ = {mean(five['between_seeds']):.2f}, ahead")
+    assert all(five[e]["ahead_of_halton"]["of_three"] == 1 for e in ("Gaussian", "mixture"))
     said.append("{:+.2f} on Fashion-MNIST and {:+.2f} on photographs of 32 px".format(*fixed["greedy"]))
     said.append("`mean_certainty` {:+.2f} and {:+.2f}".format(*map(mean, of_all)))
     said.append("`halton` {:+.2f} and {:+.2f} (`identified".format(*fixed["halton"]))
