@@ -179,6 +179,15 @@ def plan_rows():
     ]
 
 
+def heads_rows():
+    "CoMAEs of several numbers of heads: held-out error, and how much faster."
+    lines = []
+    for name, row in result("heads.small")["variants"].items():
+        ratios = (f"{row[k]['median']:.2f}×" for k in ("step", "dependencies"))
+        lines.append(f"| {name} | {row['error']['value']:.3f} | {difference(row)} | {' | '.join(ratios)} |")
+    return lines
+
+
 def cvit_row(name, five):
     row, only = five[name], five.get(f"{name.removeprefix('CViT, ')}, positions")
     at = [row["top1"][rate]["value"] for rate in ("0", "0.5", "0.78", "0.9")] + [row["AuC"]["value"]]
@@ -240,6 +249,7 @@ TABLES = {  # caption in docs/results.md: its lines
     "Other objectives": lambda: identified_rows("objectives", OF_OBJECTIVES),
     "Fine-tuning along an order": cmar_rows,
     "Fine-tuning along orders of long CoMAEs": cmar_certainty_rows,
+    "Heads of CoMAE": heads_rows,
     "Sampling plans": plan_rows,
     "Classification from few patches": lambda: cvit_rows("small"),
     "Classification of photographs": lambda: cvit_rows("photos"),
@@ -413,12 +423,8 @@ def check_identified():
     of_ties = ("certainty, image", "certainty, ties at random, image", "certainty, no ties, image")
     for_all = (f"mean_certainty{ties}" for ties in ("", ", ties at random", ", no ties"))
     assert all(rows["mean_certainty"][e]["ahead_of_halton"]["of_three"] == 1 for e in halton)
-    choices = [rows["certainty, image"][e]["ahead_of_halton"]["of_three"] for e in halton]
-    said.append(
-        "under the Gaussian in {:.0f} of ten choices of three only, under the mixture in {:.0f} of ten".format(
-            *(10 * share for share in choices)
-        )
-    )
+    choices = [10 * rows["certainty, image"][e]["ahead_of_halton"]["of_three"] for e in halton]
+    said.append("in {:.0f} of ten choices of three only, under the mixture in {:.0f} of ten".format(*choices))
     for names in (for_all, of_ties):
         agree = [tau[n] for n in names]
         said.append("{:.2f} (ties at random: {:.2f}, no ties: {:.2f})".format(*agree))
@@ -732,6 +738,18 @@ def check_speed():
     return require(text, said, "Speed")
 
 
+def check_heads():
+    "What docs/results.md says about heads of CoMAE and bfloat16."
+    part = section(page("docs/results.md"), "Heads of CoMAE and bfloat16")
+    one, half = (result("heads.small")["variants"][n] for n in ("1 head", "1 head, bfloat16"))
+    as_text = lambda ratio: "{median:.2f}× ({smallest:.2f} … {largest:.2f})".format(**ratio)
+    said = [as_text(row[what]) for row in (one, half) for what in ("dependencies", "step")]
+    four = result("heads.small")["variants"]["4 heads"]["per_seed"]
+    worse = [f"{100 * (a / b - 1):+.0f}" for a, b in zip(one["per_seed"], four)]
+    said.append(minus("differs by {}, {} and {} %".format(*worse)))
+    return require(part, said, "heads")
+
+
 def check_front():
     "What README says beside its intervals, each with the file it names."
     text, small = page("README.md"), result("cvit.small")["table5"]
@@ -990,6 +1008,7 @@ CHECKS = (
     check_classified_by_certainty,
     check_ranking,
     check_speed,
+    check_heads,
     check_front,
     check_commands,
     check_cost,
