@@ -180,7 +180,8 @@ def main():
         slower += [] if args.quick else slower_than_committed(measured, here)
         write(measured, args.out, here)
     print(f"written to {args.out}")
-    print("\n".join(slower))
+    for line in slower:
+        print(line)
 
 
 if __name__ == "__main__":

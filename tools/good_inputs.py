@@ -639,7 +639,7 @@ _HOOK = "what a subclass defines; the subclasses are tested"
 
 # Functions that are not called here, each with the reason; a pattern of the whole name
 LEFT_OUT = {
-    r"core\.layers\.(Block\..*|rotate)": _PART,
+    r"core\.layers\.(Block\..*|rotate|turns)": _PART,
     r"classify\.dynamicvit\.(TokenPredictor\..*|embed_patches|masked_attention|masked_block)": _PART,
     r"entropy\.masked\.(MaskedMixer\.(__init__|forward|states)|Mix.*|PositionwiseLinear\..*)": _PART,
     r"entropy\.neural\.(LinearReader\..*|NeuralTokens\.forward)": _PART,
