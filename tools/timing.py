@@ -26,17 +26,26 @@ def seconds_of(function, device="cpu"):
     return time.perf_counter() - start
 
 
-def in_turn(functions, rounds, device="cpu", seconds=15):
-    """Seconds of each function, called in turn: once to warm up, then `rounds` times.
+BLOCK = 0.1  # seconds: a function that takes less is called several times in a row, as `timeit` does
 
-    Ends after fewer rounds, but not before the second, once `seconds` are over."""
+
+def repeats(seconds):
+    "How often a function is called in a row: threads that had nothing to do wake up slowly."
+    return min(100, max(1, round(BLOCK / seconds)))
+
+
+def in_turn(functions, rounds, device="cpu", seconds=15):
+    """Seconds of a call of each function, in turn: once to warm up, then `rounds` times.
+
+    Ends after fewer rounds, but not before the second, once `seconds` are over. A quick function is called
+    several times in a row, and the mean of these calls counts as one."""
     begin = time.perf_counter()
-    for function in functions:
-        seconds_of(function, device)
+    counts = [repeats(seconds_of(function, device)) for function in functions]
     times = [[] for _ in functions]
     while len(times[0]) < rounds and (len(times[0]) < 2 or time.perf_counter() - begin < seconds):
-        for function, found in zip(functions, times):
-            found.append(seconds_of(function, device))
+        for function, count, found in zip(functions, counts, times):
+            calls = lambda function=function, count=count: [function() for _ in range(count)]
+            found.append(seconds_of(calls, device) / count)
     return [Seconds(found) for found in times]
 
 

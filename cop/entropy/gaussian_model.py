@@ -8,6 +8,7 @@ __all__ = ['GaussianTokens']
 # %% ../../nbs/1_question/06_gaussian.ipynb #a56d8a41
 import math
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
 import torch
 from fastcore.basics import patch
@@ -17,9 +18,11 @@ from torch.linalg import solve_triangular
 from ..core.checks import check_lengths, check_observed, check_order, check_targets, checked
 from cop.entropy.conditioning import (
     SINGULAR,
+    Precisions,
     checked_cholesky,
     half_log_det,
     number_indices,
+    precisions,
     similar_sets,
     tokens_given,
 )
@@ -56,14 +59,20 @@ class GaussianTokens(ClosedForm):
         self.extra = extra.double()
         self._check_numbers()
 
-    def _check_numbers(self) -> None:
-        finite = all(x.isfinite().all() for x in (self.mean, self.covariance, self.extra))
-        if not finite or not torch.allclose(self.covariance, self.covariance.T):
-            raise ValueError("a mean, covariance or extra is not finite, or the covariance not symmetric")
-        # singular but for rounding fails here, rather than as noise in a curve
-        pivots = checked_cholesky(self.covariance).diagonal().square()
-        if (pivots < 1e-12 * self.covariance.diagonal()).any():
-            raise ValueError(SINGULAR)
+    @cached_property
+    def _precision(self) -> Precisions:
+        return precisions(self.covariance[None])
+
+# %% ../../nbs/1_question/06_gaussian.ipynb #f58df52f
+@patch
+def _check_numbers(self: GaussianTokens) -> None:
+    finite = all(x.isfinite().all() for x in (self.mean, self.covariance, self.extra))
+    if not finite or not torch.allclose(self.covariance, self.covariance.T):
+        raise ValueError("a mean, covariance or extra is not finite, or the covariance not symmetric")
+    # singular but for rounding fails here, rather than as noise in a curve
+    pivots = checked_cholesky(self.covariance).diagonal().square()
+    if (pivots < 1e-12 * self.covariance.diagonal()).any():
+        raise ValueError(SINGULAR)
 
 # %% ../../nbs/1_question/06_gaussian.ipynb #8d46df82
 _MOST_NUMBERS = 2**14  # of an image: their covariance takes 2 GB
@@ -257,7 +266,9 @@ def _given(self: GaussianTokens, observed: Tensor, tokens: Tensor | None) -> tup
     # → (B, N, D, D), (B, N, D)
     "Factors of each token's covariance, the identity where it is seen, and the conditional means."
     values = None if tokens is None else tokens[:, None]
-    root, mean, _ = tokens_given(self.mean[None], self.covariance[None], observed, values)
+    root, mean, _ = tokens_given(
+        self.mean[None], self.covariance[None], observed, values, lambda: self._precision
+    )
     return root[:, 0], None if mean is None else mean[:, 0, :, :, 0]
 
 

@@ -8,6 +8,7 @@ __all__ = ['MixtureTokens']
 # %% ../../nbs/5_beyond/38_mixture_model.ipynb #65cfde54
 import math
 from collections.abc import Callable
+from functools import cached_property
 
 import torch
 from fastcore.basics import patch
@@ -16,7 +17,7 @@ from torch import Tensor
 from torch.linalg import cholesky, solve_triangular
 
 from ..core.checks import check_observed, checked
-from .conditioning import number_indices, similar_sets, tokens_given
+from .conditioning import Precisions, number_indices, precisions, similar_sets, tokens_given
 from .estimator import ClosedForm, register_estimator
 from .mixture_entropy import mixture_entropy, normal_log_density, sobol_points
 
@@ -68,6 +69,10 @@ class MixtureTokens(ClosedForm):
         self.draws = draws
         self.seed = seed
         self.points = sobol_points(n_tokens, draws, self.dim, seed)
+
+    @cached_property
+    def _precision(self) -> Precisions:
+        return precisions(self.covariances)
 
     def __repr__(self) -> str:
         k = len(self.weights)
@@ -201,7 +206,7 @@ def _given(self: MixtureTokens, observed: Tensor, tokens: Tensor) -> tuple[Tenso
     # (U, N) sets, (U, C, N, D): C images of each
     # → log posterior (U·C, K), means (U·C, N, K, D), Cholesky factors (U·C, N, K, D, D)
     "What each set and its values say about every token; of a seen token: its value and the identity."
-    found = tokens_given(self.means, self.covariances, observed, tokens)
+    found = tokens_given(self.means, self.covariances, observed, tokens, lambda: self._precision)
     log_posterior = (self.weights.log()[:, None] + found.log_density).log_softmax(1)
     means = found.mean.permute(0, 4, 2, 1, 3)
     root = found.root.transpose(1, 2).repeat_interleave(tokens.shape[1], 0)

@@ -9,7 +9,7 @@ __all__ = ['readable_name', 'check_classes', 'ImageSet', 'EmptyPart', 'check_ind
 # %% ../../nbs/1_question/01_images.ipynb #9ca42278
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -118,20 +118,6 @@ def __repr__(self: ImageSet) -> str:
 class EmptyPart(ValueError):
     "A part of some images, such as test, that has none."
 
-# %% ../../nbs/1_question/01_images.ipynb #f33ace77
-def _stack(
-    images: list[Tensor],  # each (C, H, W)
-    names: list[str],  # what to call them in an error
-) -> Tensor:  # (B, C, H, W)
-    "Stack images of one size; a ValueError names the first that differs."
-    for im, name in zip(images, names):
-        if im.shape != images[0].shape:
-            raise ValueError(
-                f"images differ in size: {names[0]} is {tuple(images[0].shape)}, {name} is "
-                f"{tuple(im.shape)} (channels, height, width); pass image_size= to resize and crop them"
-            )
-    return torch.stack(images)
-
 # %% ../../nbs/1_question/01_images.ipynb #1f8eb905
 @checked
 def check_indices(
@@ -164,14 +150,7 @@ def images(
     if not len(idx):
         shape = self.read(0).shape if len(self) else (3, 0, 0)
         return torch.zeros(0, *shape, dtype=torch.uint8), self.labels[idx]
-    names = [self.file_name(int(i)) for i in idx]
-    return _stack(list(self._read_all(idx.tolist())), names), self.labels[idx]
-
-
-@patch
-def _read_all(self: ImageSet, positions: Sequence[int], bar: str | None = None) -> Iterator[Tensor]:
-    "Images one by one; files by several threads, since what a function of others may do is not known."
-    return in_threads(self.read, positions, bar) if self.files else map(self.read, positions)
+    return self._read_all(idx.tolist()), self.labels[idx]
 
 
 @patch
@@ -183,6 +162,34 @@ def file_name(
     "What to call an image in a message."
     return readable_name(self.files[i]) if self.files else f"image {i}"
 
+# %% ../../nbs/1_question/01_images.ipynb #462cc0ac
+@patch
+def _read_all(
+    self: ImageSet,
+    positions: Sequence[int],  # at least one
+    bar: str | None = None,  # what a bar says
+) -> Tensor:  # uint8 (B, C, H, W)
+    """Images of one size, each of them put into the batch as soon as it is decoded.
+
+    Files are read by several threads; what a function of others may do is not known."""
+    first = self.read(positions[0])
+    batch = first.new_empty(len(positions), *first.shape)
+
+    def put(k: int) -> None:
+        image = self.read(positions[k]) if k else first
+        if image.shape != first.shape:
+            a, b = (self.file_name(positions[i]) for i in (0, k))
+            raise ValueError(
+                f"images differ in size: {a} is {tuple(first.shape)}, {b} is {tuple(image.shape)} "
+                "(channels, height, width); pass image_size= to resize and crop them"
+            )
+        batch[k] = image
+
+    numbers = range(len(positions))
+    for _ in in_threads(put, numbers, bar) if self.files else map(put, numbers):
+        pass
+    return batch
+
 # %% ../../nbs/1_question/01_images.ipynb #6da88b9a
 @patch
 def in_memory(
@@ -193,10 +200,9 @@ def in_memory(
     if self.tensor is not None:
         return self
     marks = self.marks()
-    decoded = list(self._read_all(range(len(self)), f"decoding {self.name}" if progress else None))
-    names = [self.file_name(i) for i in range(len(self))]
+    decoded = self._read_all(range(len(self)), f"decoding {self.name}" if progress else None)
     about = (self.labels, self.classes, self.name, self.files, self.skipped, self.folder)
-    held = ImageSet(_stack(decoded, names), *about, self.part_of, self.opener)
+    held = ImageSet(decoded, *about, self.part_of, self.opener)
     self.check_unchanged(range(len(self)), marks)
     # the files may be gone when its key is asked for
     held.known_marks, held.fit = marks, self.fit

@@ -107,14 +107,13 @@ def _walk(
     max_iter: int,
 ) -> Tensor:  # (b, N)
     "PageRank of a few graphs. Raises RuntimeError if one does not converge."
-    degree, beta = A.sum(2, keepdim=True), beta[:, None]
-    dangling = degree == 0  # these rows follow the teleport vector
-    P = A.div_(degree.masked_fill_(dangling, 1))
-    if dangling.any():
-        P = torch.where(dangling, beta, P)
-    jump, r, done = (1 - damping) * beta, beta, torch.zeros_like(dangling[:, :1])
+    degree, beta = A.sum(2)[:, None], beta[:, None]
+    dangling = degree == 0  # here the walker follows the teleport vector
+    share = (damping / degree).masked_fill_(dangling, 0)
+    r, done = beta, torch.zeros_like(dangling[:, :, :1])
     for _ in range(max_iter):
-        new = torch.baddbmm(jump, r, P, alpha=damping)
+        jump = 1 - damping + damping * (r * dangling).sum(2, keepdim=True)
+        new = torch.baddbmm(jump * beta, r * share, A)
         change = (new - r).abs().sum(2, keepdim=True)
         r = torch.where(done, r, new)  # a graph that has converged stays, whatever else is in the batch
         done = change < tol
