@@ -27,25 +27,32 @@ def seconds_of(function, device="cpu"):
 
 
 BLOCK = 0.1  # seconds: a function that takes less is called several times in a row, as `timeit` does
+REST = 0.1  # seconds before a function's turn: threads of other libraries spin for a while after their work
 
 
 def repeats(seconds):
-    "How often a function is called in a row: threads that had nothing to do wake up slowly."
+    "How often a function is called in a row."
     return min(100, max(1, round(BLOCK / seconds)))
+
+
+def turn(function, count, device):
+    "Seconds of a call: the mean of `count` in a row, of which the first of several is not counted."
+    time.sleep(REST)
+    if count > 1:
+        function()
+    return seconds_of(lambda: [function() for _ in range(count)], device) / count
 
 
 def in_turn(functions, rounds, device="cpu", seconds=15):
     """Seconds of a call of each function, in turn: once to warm up, then `rounds` times.
 
-    Ends after fewer rounds, but not before the second, once `seconds` are over. A quick function is called
-    several times in a row, and the mean of these calls counts as one."""
+    Ends after fewer rounds, but not before the second, once `seconds` are over."""
     begin = time.perf_counter()
     counts = [repeats(seconds_of(function, device)) for function in functions]
     times = [[] for _ in functions]
     while len(times[0]) < rounds and (len(times[0]) < 2 or time.perf_counter() - begin < seconds):
         for function, count, found in zip(functions, counts, times):
-            calls = lambda function=function, count=count: [function() for _ in range(count)]
-            found.append(seconds_of(calls, device) / count)
+            found.append(turn(function, count, device))
     return [Seconds(found) for found in times]
 
 
