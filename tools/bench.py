@@ -2,9 +2,9 @@
 
     python tools/bench.py [--out FILE] [--quick] [--threads N] [--only NAME | --without NAME] [--gpu]
 
-Each line is a ratio of two times that are measured in turn, A B A B (MAR-B: one call each), after a rest; a
-quick function is called several times in a row. The ratio is the median
-over the rounds, with the smallest and the largest. Where both sides should give the same, their results are
+Each line is a ratio of two times that are measured in turn, A B A B, each after a rest and a call that is not
+counted; a quick function is called several times in a row. MAR-B is called once. The ratio is the median over
+the rounds, with the smallest and the largest. Where both sides should give the same, their results are
 compared. The share of the limit is how much of our time the matrix products alone would take (or the reading
 of graphs, or the decoding of files), at the rate that the machine reaches for large ones in the same run.
 Libraries that are compared are in the extra `bench` (pip install 'collapse-of-patches[bench]'); a line is

@@ -36,18 +36,19 @@ def repeats(seconds):
 
 
 def turn(function, count, device):
-    "Seconds of a call: the mean of `count` in a row, of which the first of several is not counted."
+    "Seconds of a call: the mean of `count` in a row, after a rest and a call that is not counted."
     time.sleep(REST)
-    if count > 1:
-        function()
+    seconds_of(function, device)
     return seconds_of(lambda: [function() for _ in range(count)], device) / count
 
 
 def in_turn(functions, rounds, device="cpu", seconds=15):
-    """Seconds of a call of each function, in turn: once to warm up, then `rounds` times.
+    """Seconds of a call of each function, in turn: twice to warm up, then `rounds` times.
 
     Ends after fewer rounds, but not before the second, once `seconds` are over."""
     begin = time.perf_counter()
+    for function in functions:
+        seconds_of(function, device)
     counts = [repeats(seconds_of(function, device)) for function in functions]
     times = [[] for _ in functions]
     while len(times[0]) < rounds and (len(times[0]) < 2 or time.perf_counter() - begin < seconds):

@@ -52,7 +52,7 @@ class TokensGiven(NamedTuple):
     mean: Tensor | None  # (B, K, N, D, C) for C images of each set; the values where they are seen
     log_density: Tensor | None  # (B, K, C) nats, of what is seen
 
-
+# %% ../../nbs/6_appendix/108_conditioning.ipynb #ab5905a2
 class Precisions(NamedTuple):
     "Inverses of K covariances."
 
@@ -60,12 +60,23 @@ class Precisions(NamedTuple):
     half_log_det: Tensor  # (K,) half the logarithm of the determinant of each covariance
 
 
+_MOST_INFLATED = 1e6  # variance of a number, in variances given all others: beyond, rounding is seen
+
+
+@torch.inference_mode(False)
+@torch.no_grad()
 def precisions(
     covariances: Tensor,  # (K, N·D, N·D) float64
-) -> Precisions:
+) -> Precisions | None:  # None if a number is almost known from the others, so that rounding would count
     "Inverses of covariances. Raises ValueError for a singular one."
-    factor = checked_cholesky(covariances)
-    return Precisions(torch.cholesky_inverse(factor), half_log_det(factor))
+    matrices, halves = [], []
+    for covariance in covariances:  # one by one, which takes less memory
+        factor = checked_cholesky(covariance)
+        matrices.append(torch.cholesky_inverse(factor))
+        halves.append(half_log_det(factor))
+        if (covariance.diagonal() * matrices[-1].diagonal()).max() > _MOST_INFLATED:
+            return None
+    return Precisions(torch.stack(matrices), torch.stack(halves))
 
 # %% ../../nbs/6_appendix/108_conditioning.ipynb #f88a362e
 class _Sets(NamedTuple):
@@ -148,7 +159,7 @@ def _by_seen(
     if away is None:
         return _Found(rest, None, None, half_log_det(factor))
     white = solve_triangular(factor, sets.of_images(away), upper=False)
-    moved = sets.of_tokens(W @ white[:, :, None], first)
+    moved = sets.of_tokens((W.flatten(2, 3) @ white).unflatten(2, (-1, dim)), first)
     return _Found(rest, moved, white.square().sum(2), half_log_det(factor))
 
 # %% ../../nbs/6_appendix/108_conditioning.ipynb #b3c2c792
@@ -182,12 +193,10 @@ def _by_unseen(
     if away is None:
         return _Found(rest, None, None, half)
 
-    def pulled(x):  # Λ x
-        return torch.einsum("kij,bkjc->bkic", precision.matrices, x.flatten(2, 3)).view(x.shape)
-
-    moved = sets.of_tokens(-of_token @ (T @ sets.of_images(pulled(away)))[:, :, None])
-    complete = torch.where(observed[:, None, :, None, None], away, moved)  # the most likely image
-    return _Found(rest, moved, (complete * pulled(complete)).sum((2, 3)), half)
+    pulled = torch.einsum("kij,bkjc->bkic", precision.matrices, away.flatten(2, 3)).view(away.shape)
+    moved = sets.of_tokens(-(T.mT @ (T @ sets.of_images(pulled))).unflatten(2, (-1, dim)))
+    likely = torch.where(observed[:, None, :, None, None], away, moved)
+    return _Found(rest, moved, (likely * pulled).sum((2, 3)), half)
 
 # %% ../../nbs/6_appendix/108_conditioning.ipynb #c422e529
 def similar_sets(
@@ -204,8 +213,8 @@ def similar_sets(
 # %% ../../nbs/6_appendix/108_conditioning.ipynb #7f09f71f
 def _more_is_seen(observed: Tensor) -> bool:  # (B, N)
     "Whether a factor of what is not seen takes fewer operations, and there is something."
-    s = int(observed.sum(1).min())
-    u = observed.shape[1] - s
+    count = observed.sum(1)
+    s, u = int(count.max()), observed.shape[1] - int(count.min())
     return s**3 / 3 + s**2 * u > 2 * u**3 / 3 > 0
 
 
@@ -214,14 +223,13 @@ def tokens_given(
     covariances: Tensor,  # (K, N·D, N·D) float64
     observed: Tensor,  # (B, N) bool, True where a token is seen
     values: Tensor | None = None,  # (B, C, N, D): C images of each set, of which what is seen is read
-    precision: Callable[[], Precisions] | None = None,  # inverses of the covariances, if they are kept
+    # gives the inverses of the covariances, or None if they are of no use; None: they are not kept
+    precision: Callable[[], Precisions | None] | None = None,
 ) -> TokensGiven:
     "What sets say about each token. Raises ValueError for a singular covariance."
     away = None if values is None else _away(means, values, observed)
-    if precision is not None and _more_is_seen(observed):
-        found = _by_unseen(precision(), observed, away)
-    else:
-        found = _by_seen(covariances, observed, away)
+    known = precision() if precision is not None and _more_is_seen(observed) else None
+    found = _by_unseen(known, observed, away) if known else _by_seen(covariances, observed, away)
     gone, dim = observed[:, None, :, None, None], found.rest.shape[-1]
     eye = torch.eye(dim, dtype=means.dtype, device=means.device)
     root = checked_cholesky(torch.where(gone, eye, found.rest))

@@ -60,7 +60,7 @@ class GaussianTokens(ClosedForm):
         self._check_numbers()
 
     @cached_property
-    def _precision(self) -> Precisions:
+    def _precision(self) -> Precisions | None:
         return precisions(self.covariance[None])
 
 # %% ../../nbs/1_question/06_gaussian.ipynb #f58df52f
@@ -75,7 +75,7 @@ def _check_numbers(self: GaussianTokens) -> None:
         raise ValueError(SINGULAR)
 
 # %% ../../nbs/1_question/06_gaussian.ipynb #8d46df82
-_MOST_NUMBERS = 2**14  # of an image: their covariance takes 2 GB
+_MOST_NUMBERS = 2**14  # of an image: their covariance takes 2 GB, and its inverse as much
 
 
 def _check_fit(tokens: Tensor, noise: float, cut_variance: Tensor | None) -> None:

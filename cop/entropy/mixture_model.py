@@ -71,7 +71,7 @@ class MixtureTokens(ClosedForm):
         self.points = sobol_points(n_tokens, draws, self.dim, seed)
 
     @cached_property
-    def _precision(self) -> Precisions:
+    def _precision(self) -> Precisions | None:
         return precisions(self.covariances)
 
     def __repr__(self) -> str:

@@ -147,9 +147,6 @@ def images(
         raise IndexError(f"{self.name} has {len(self)} images, 0 … {len(self) - 1}, not {low} … {high}")
     if self.tensor is not None:
         return self.tensor[idx], self.labels[idx]
-    if not len(idx):
-        shape = self.read(0).shape if len(self) else (3, 0, 0)
-        return torch.zeros(0, *shape, dtype=torch.uint8), self.labels[idx]
     return self._read_all(idx.tolist()), self.labels[idx]
 
 
@@ -166,14 +163,16 @@ def file_name(
 @patch
 def _read_all(
     self: ImageSet,
-    positions: Sequence[int],  # at least one
+    positions: Sequence[int],  # 0 … n − 1
     bar: str | None = None,  # what a bar says
 ) -> Tensor:  # uint8 (B, C, H, W)
     """Images of one size, each of them put into the batch as soon as it is decoded.
 
     Files are read by several threads; what a function of others may do is not known."""
-    first = self.read(positions[0])
-    batch = first.new_empty(len(positions), *first.shape)
+    start = positions[0] if len(positions) else 0
+    first = self.read(start) if len(self) else torch.zeros(3, 0, 0)
+    with torch.inference_mode(False):  # other threads write to it
+        batch = torch.empty(len(positions), *first.shape, dtype=torch.uint8)
 
     def put(k: int) -> None:
         image = self.read(positions[k]) if k else first
@@ -183,6 +182,7 @@ def _read_all(
                 f"images differ in size: {a} is {tuple(first.shape)}, {b} is {tuple(image.shape)} "
                 "(channels, height, width); pass image_size= to resize and crop them"
             )
+        _check_pixels(self.file_name(positions[k]), image[None])
         batch[k] = image
 
     numbers = range(len(positions))

@@ -99,7 +99,7 @@ def _teleport(
 
 # %% ../../nbs/2_paper/11_graph.ipynb #56722e28
 def _walk(
-    A: Tensor,  # (b, N, N) float64; overwritten
+    A: Tensor,  # (b, N, N) float64
     beta: Tensor,  # (b, N)
     number: Tensor,  # (b,) of the graphs, for a message
     damping: float,
@@ -108,7 +108,7 @@ def _walk(
 ) -> Tensor:  # (b, N)
     "PageRank of a few graphs. Raises RuntimeError if one does not converge."
     degree, beta = A.sum(2)[:, None], beta[:, None]
-    dangling = degree == 0  # here the walker follows the teleport vector
+    dangling = degree < torch.finfo(degree.dtype).tiny  # here the walker follows the teleport vector
     share = (damping / degree).masked_fill_(dangling, 0)
     r, done = beta, torch.zeros_like(dangling[:, :, :1])
     for _ in range(max_iter):
