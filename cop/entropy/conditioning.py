@@ -85,11 +85,12 @@ class _Sets(NamedTuple):
     order: Tensor  # (B, N) tokens
     rows: Tensor  # (B, N·D) their numbers
     full: Tensor  # (B, m·D) bool, of the first m tokens those that are of the kind; m is the largest count
+    all_full: bool  # have all sets m tokens of the kind?
 
     def part(self, matrices: Tensor) -> Tensor:  # (K, N·D, N·D) → (B, K, m·D, m·D)
         "What matrices say about the tokens of the kind; the identity where a set has fewer."
         found = self.across(matrices, self.rows[:, : self.full.shape[1]])
-        if self.full.all():
+        if self.all_full:
             return found
         eye = torch.eye(found.shape[-1], dtype=found.dtype, device=found.device)
         return torch.where(self.full[:, None, :, None], found, eye)
@@ -98,7 +99,7 @@ class _Sets(NamedTuple):
         "The rows of matrices, in the columns of the kind; zeros where a set has fewer."
         columns = self.rows[:, : self.full.shape[1]]
         found = matrices[:, rows[:, :, None], columns[:, None]].transpose(0, 1)
-        return found if self.full.all() else found * self.full[:, None, None]
+        return found if self.all_full else found * self.full[:, None, None]
 
     def of_images(self, x: Tensor) -> Tensor:  # (B, K, N, D, C) → (B, K, m·D, C)
         "Images at the tokens of the kind; zeros where a set has fewer."
@@ -115,10 +116,12 @@ class _Sets(NamedTuple):
 def _sets_of(
     kind: Tensor,  # (B, N) bool
     dim: int,  # D
+    least: int,  # the smallest number of tokens of the kind in a set
+    most: int,  # the largest, m
 ) -> _Sets:
-    order, count = (~kind).long().argsort(dim=1, stable=True), kind.sum(1)
-    full = torch.arange(int(count.max()), device=kind.device) < count[:, None]
-    return _Sets(order, number_indices(order, dim), full.repeat_interleave(dim, 1))
+    order = (~kind).long().argsort(dim=1, stable=True)
+    full = torch.arange(most, device=kind.device) < kind.sum(1, keepdim=True)
+    return _Sets(order, number_indices(order, dim), full.repeat_interleave(dim, 1), least == most)
 
 
 def _away(
@@ -144,13 +147,15 @@ class _Found(NamedTuple):
 def _by_seen(
     covariances: Tensor,  # (K, N·D, N·D)
     observed: Tensor,  # (B, N) bool
+    least: int,  # tokens that a set sees
+    most: int,
     away: Tensor | None,  # (B, K, N, D, C)
 ) -> _Found:
     "From a factor of the covariance of what is seen."
     n = observed.shape[1]
     dim = covariances.shape[1] // n
-    sets = _sets_of(observed, dim)
-    first = min(int(observed.sum(1).min()), n - 1)  # what comes before is seen in all sets
+    sets = _sets_of(observed, dim, least, most)
+    first = min(least, n - 1)  # what comes before is seen in all sets
     factor = checked_cholesky(sets.part(covariances))
     across = sets.across(covariances, sets.rows[:, first * dim :])
     W = solve_triangular(factor.mT, across, upper=True, left=False).unflatten(2, (n - first, dim))
@@ -180,11 +185,14 @@ def _inverse_triangle(
 def _by_unseen(
     precision: Precisions,
     observed: Tensor,  # (B, N) bool
+    least: int,  # tokens that a set sees
+    most: int,
     away: Tensor | None,  # (B, K, N, D, C)
 ) -> _Found:
     "From a factor of the precision of what is not seen."
-    dim = precision.matrices.shape[1] // observed.shape[1]
-    sets = _sets_of(~observed, dim)
+    n = observed.shape[1]
+    dim = precision.matrices.shape[1] // n
+    sets = _sets_of(~observed, dim, n - most, n - least)
     factor = checked_cholesky(sets.part(precision.matrices))
     T = _inverse_triangle(factor)
     of_token = T.mT.unflatten(2, (-1, dim))
@@ -211,11 +219,9 @@ def similar_sets(
     return [part for parts in by_size.split(sizes.tolist()) for part in parts.split(most)]
 
 # %% ../../nbs/6_appendix/108_conditioning.ipynb #7f09f71f
-def _more_is_seen(observed: Tensor) -> bool:  # (B, N)
+def _more_is_seen(seen: int, unseen: int) -> bool:  # tokens at most
     "Whether a factor of what is not seen takes fewer operations, and there is something."
-    count = observed.sum(1)
-    s, u = int(count.max()), observed.shape[1] - int(count.min())
-    return s**3 / 3 + s**2 * u > 2 * u**3 / 3 > 0
+    return seen**3 / 3 + seen**2 * unseen > 2 * unseen**3 / 3 > 0
 
 
 def tokens_given(
@@ -228,8 +234,12 @@ def tokens_given(
 ) -> TokensGiven:
     "What sets say about each token. Raises ValueError for a singular covariance."
     away = None if values is None else _away(means, values, observed)
-    known = precision() if precision is not None and _more_is_seen(observed) else None
-    found = _by_unseen(known, observed, away) if known else _by_seen(covariances, observed, away)
+    least, most = torch.stack(observed.sum(1).aminmax()).tolist()
+    wanted = precision is not None and _more_is_seen(most, observed.shape[1] - least)
+    if wanted and (known := precision()):
+        found = _by_unseen(known, observed, least, most, away)
+    else:
+        found = _by_seen(covariances, observed, least, most, away)
     gone, dim = observed[:, None, :, None, None], found.rest.shape[-1]
     eye = torch.eye(dim, dtype=means.dtype, device=means.device)
     root = checked_cholesky(torch.where(gone, eye, found.rest))
