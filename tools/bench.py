@@ -149,8 +149,8 @@ def main():
         "--quick",
         action="store_true",
         help=(
-            "two rounds only, and MAR-B for 2 steps instead of 64 (which take half an hour on two cores); "
-            "not compared with the committed run"
+            "two rounds only, and MAR-B for 2 steps instead of 64 (which take a quarter of an hour on two "
+            "cores); not compared with the committed run"
         ),
     )
     some = parser.add_mutually_exclusive_group()

@@ -241,6 +241,23 @@ def classified_rows():
     ]
 
 
+def bench_rows(*tasks):
+    "Rows of the benchmark on a CPU."
+    return [r for r in result("bench")["results"] if r["task"] in tasks and r["device"] == "cpu"]
+
+
+def speed_rows(*tasks):
+    "Ratios of the benchmark with their spread over the rounds, and the share of the machine's limit."
+    lines = []
+    for row in bench_rows(*tasks):
+        name = row["name"].replace(" on cpu", "").replace(", random weights,", "").replace(",:", ":")
+        low, high = row["spread"]
+        ratio = f"{row['ratio']:.1f}×" + (f" ({low:.1f} … {high:.1f})" if low < high else "")
+        limit = f"{row['share_of_limit']:.0%}" if row["share_of_limit"] else "–"
+        lines.append(f"| {name} | {ratio} | {limit} |")
+    return lines
+
+
 TABLES = {  # caption in docs/results.md: its lines
     "Evaluation of orders": worth_rows,
     "Agreement of orders": agreement_rows,
@@ -249,6 +266,12 @@ TABLES = {  # caption in docs/results.md: its lines
     "Other objectives": lambda: identified_rows("objectives", OF_OBJECTIVES),
     "Fine-tuning along an order": cmar_rows,
     "Fine-tuning along orders of long CoMAEs": cmar_certainty_rows,
+    "Speed of graphs, rankings, estimators and files": lambda: speed_rows(
+        "pagerank", "coverage", "estimators", "dependencies", "files"
+    ),
+    "Speed of sparse ViTs": lambda: speed_rows("vit"),
+    "Speed of a ranker and a ViT": lambda: speed_rows("ranked"),
+    "Speed of MAR-B": lambda: speed_rows("mar"),
     "Heads of CoMAE": heads_rows,
     "Sampling plans": plan_rows,
     "Classification from few patches": lambda: cvit_rows("small"),
@@ -704,49 +727,66 @@ def ranking_of_photographs():
     return [*said, "({:.0f} % of the τ of two teachers, {:.0f} % of the first".format(*shares)]
 
 
-def timing(size, what):
-    rows = result("bench.ranked")["results"]
-    return next(r for r in rows if f"{size} pixels" in r["name"] and what in r["name"])
+def timing(batch, dtype, what):
+    "A row of the ranker and a ViT-B/16."
+    return next(
+        r for r in bench_rows("ranked") if f"batch {batch}, {dtype}" in r["name"] and what in r["name"]
+    )
+
+
+def passes():
+    "Ordering 4 images, in passes of the stock ViT-B/16 over them: name → passes."
+    name = lambda row: row["name"].split(" by ")[1].split(",")[0].split(":")[0]
+    return {name(row): 1 / row["ratio"] for row in bench_rows("rankers")}
 
 
 def check_speed():
     "Ratios and seconds of docs/results.md."
-    text = page("docs/results.md")
-    whole = {size: timing(size, ": ranked by score") for size in (224, 256)}
-    said = [f"{timing(size, 'from JPEG files')['ratio']:.1f}×" for size in whole]
-    said += [f"{row['ratio']:.1f}×" for row in whole.values()]
-    for size in whole:
-        for reading in ("score", "coverage"):
-            said.append(f"{timing(size, f'order by {reading} alone')['share_of_vit']:.1%}")
-    path = timing(256, "KL-16 and CoMAE")
-    said.append(f"{path['ratio']:.0f}×")
-    said.append(f"| {path['plain'] / 4 / (whole[256]['plain'] / 64):.1f} | Intel Xeon")
-    assert min(row["ratio"] for row in whole.values()) > 3
-    measured = result("bench")["results"]
-    shares = {
-        r["name"].split(" by ")[1].split(",")[0].split(":")[0]: r["share_of_vit"]
-        for r in measured
-        if "share_of_vit" in r
-    }
-    comae, kl16 = shares["CoMAE"], shares["KL-16 encoder"]
-    said.append(f"{comae + kl16:.1f} ({comae:.1f} + {kl16:.1f})")
-    for r in measured:
-        if r["name"].startswith("MAR-B"):
-            assert r["difference"] < 1e-5, r["name"]
-            said += [f"{r['ratio']:.1f}×", f"({r['ours']:.0f} s, {r['share_of_limit']:.0%}"]
-            said.append(f"{r['bf16']:.0f} s")
-    return require(text, said, "Speed")
+    text, kinds = page("docs/results.md"), [(b, d) for d in ("float32", "bfloat16") for b in (16, 1)]
+    whole = [timing(*kind, ": ranked by score") for kind in kinds]
+    said = ["{:.1f}× (16 images) and {:.1f}× (one image)".format(*(row["ratio"] for row in whole[:2]))]
+    said.append("in bfloat16 {:.1f}× and {:.1f}×".format(*(row["ratio"] for row in whole[2:])))
+    said.append(f"{timing(16, 'float32', 'from JPEG files')['ratio']:.1f}× from JPEG files to labels")
+    shares = [1 / timing(16, "float32", f"order by {by} alone")["ratio"] for by in ("score", "coverage")]
+    said.append("by score takes {:.1%} of the stock model's time, by coverage {:.1%}".format(*shares))
+    said.append("{:.1f}× and {:.1f}× are the linear layers".format(*(row["products"] for row in whole[:2])))
+    share = passes()
+    encoders = share["256 passes of CoMAE's encoder"], share["the KL-16 encoder"]
+    path = sum(encoders)
+    said.append(f"{path / share['the ranker']:.0f}× as fast as the paper's path")
+    said.append("{:.1f} ({:.1f} + {:.1f})".format(path, *encoders))
+    for name in ("attention of the full model", "the ranker", "patch variance"):
+        said.append(f"| {name} | {share[name]:.3f} |")
+    return require(text, [*said, *seconds_and_memory()], "Speed")
+
+
+def seconds_and_memory():
+    "What docs/results.md says of estimators, of a forward pass and of MAR-B."
+    (entropies,) = (r for r in bench_rows("estimators") if "256 tokens" in r["name"])
+    forward = [r for r in bench_rows("vit") if r["name"].startswith("ViT-B/16, batch 16")]
+    whole, few = (next(r for r in forward if f": {keep}% of" in r["name"]) for keep in (100, 22))
+    memory = [f"{r['memory_bytes'] / 2**20:.0f} MiB" for r in (whole, few)]
+    plain, guided = (r for r in bench_rows("mar") if "plain loop" in r["name"])
+    assert max(plain["difference"], guided["difference"]) < 1e-5
+    times = [f"{r['ours']:.0f} s (in bfloat16 {r['bf16']:.0f} s)" for r in (plain, guided)]
+    return [
+        f"take {entropies['ours']:.1f} s, the first time {entropies['first_call']:.1f} s",
+        "takes {} beside weights and images, with 22 % of the patches {}".format(*memory),
+        "takes {} without guidance, {} with it".format(*times),
+    ]
 
 
 def check_heads():
     "What docs/results.md says about heads of CoMAE and bfloat16."
     part = section(page("docs/results.md"), "Heads of CoMAE and bfloat16")
-    one, half = (result("heads.small")["variants"][n] for n in ("1 head", "1 head, bfloat16"))
+    variants = result("heads.small")["variants"]
+    four, *others = (variants[name]["per_seed"] for name in ("4 heads", "1 head", "2 heads"))
     as_text = lambda ratio: "{median:.2f}× ({smallest:.2f} … {largest:.2f})".format(**ratio)
-    said = [as_text(row[what]) for row in (one, half) for what in ("dependencies", "step")]
-    four = result("heads.small")["variants"]["4 heads"]["per_seed"]
-    worse = [f"{100 * (a / b - 1):+.0f}" for a, b in zip(one["per_seed"], four)]
-    said.append(minus("differs by {}, {} and {} %".format(*worse)))
+    said = [as_text(row["step"]) for name, row in variants.items() if name != "4 heads"]
+    said += [as_text(row["dependencies"]) for name, row in variants.items() if not name.startswith("4")]
+    for errors in others:
+        apart = (f"{100 * (a / b - 1):+.0f}" for a, b in zip(errors, four))
+        said.append(minus("{}, {} and {} %".format(*apart)))
     return require(part, said, "heads")
 
 
@@ -759,7 +799,7 @@ def check_front():
         f"{coarse['top1']['value']:.1f} % right at {coarse['share of MACs']:.0%} of it".replace("9%", "9 %"),
         f"against {supervised:.1f} %",
         f"= {agree['between_seeds']:.2f}, and two images of one training by {agree['between_images']:.2f}",
-        f"{timing(224, ': ranked by score')['ratio']:.1f}× as fast",
+        f"{timing(16, 'float32', ': ranked by score')['ratio']:.1f}× as fast",
     ]
     orders = result("every_order.photos")["orders"]["area"]
     for name in ("pointwise coverage: mixture", "halton", "pagerank, CoMAE"):
