@@ -165,24 +165,25 @@ def _read_all(
     self: ImageSet,
     positions: Sequence[int],  # 0 … n − 1
     bar: str | None = None,  # what a bar says
-) -> Tensor:  # uint8 (B, C, H, W)
+) -> Tensor:  # (B, C, H, W), uint8 unless the source gives other numbers
     """Images of one size, each of them put into the batch as soon as it is decoded.
 
     Files are read by several threads; what a function of others may do is not known."""
     start = positions[0] if len(positions) else 0
-    first = self.read(start) if len(self) else torch.zeros(3, 0, 0)
+    first = self.read(start) if len(self) else torch.zeros(3, 0, 0, dtype=torch.uint8)
     with torch.inference_mode(False):  # other threads write to it
-        batch = torch.empty(len(positions), *first.shape, dtype=torch.uint8)
+        batch = torch.empty(len(positions), *first.shape, dtype=first.dtype)
 
     def put(k: int) -> None:
         image = self.read(positions[k]) if k else first
+        a, b = (self.file_name(positions[i]) for i in (0, k))
         if image.shape != first.shape:
-            a, b = (self.file_name(positions[i]) for i in (0, k))
             raise ValueError(
                 f"images differ in size: {a} is {tuple(first.shape)}, {b} is {tuple(image.shape)} "
                 "(channels, height, width); pass image_size= to resize and crop them"
             )
-        _check_pixels(self.file_name(positions[k]), image[None])
+        if image.dtype != first.dtype:
+            raise ValueError(f"images differ in type: {a} is {first.dtype}, {b} is {image.dtype}")
         batch[k] = image
 
     numbers = range(len(positions))
