@@ -235,7 +235,8 @@ def tokens_given(
     "What sets say about each token. Raises ValueError for a singular covariance."
     away = None if values is None else _away(means, values, observed)
     least, most = torch.stack(observed.sum(1).aminmax()).tolist()
-    wanted = precision is not None and _more_is_seen(most, observed.shape[1] - least)
+    learns = torch.is_grad_enabled() and covariances.requires_grad  # what is kept has no gradients
+    wanted = precision is not None and not learns and _more_is_seen(most, observed.shape[1] - least)
     if wanted and (known := precision()):
         found = _by_unseen(known, observed, least, most, away)
     else:
@@ -246,6 +247,6 @@ def tokens_given(
     if values is None:
         return TokensGiven(root, None, None)
     mean = means.view(len(means), -1, dim, 1) + found.moved
-    numbers = dim * observed.sum(1)[:, None, None]
+    numbers = dim * observed.sum(1, dtype=torch.float64)[:, None, None]
     nats = 0.5 * (found.distance + math.log(2 * math.pi) * numbers) + found.half_log_det[..., None]
     return TokensGiven(root, torch.where(gone, values.double().movedim(1, 3)[:, None], mean), -nats)

@@ -160,6 +160,16 @@ def file_name(
     return readable_name(self.files[i]) if self.files else f"image {i}"
 
 # %% ../../nbs/1_question/01_images.ipynb #462cc0ac
+def _difference(a: Tensor, b: Tensor, name_a: str, name_b: str) -> str:
+    "Why two images are not of one batch."
+    if a.shape == b.shape:
+        return f"images differ in type: {name_a} is {a.dtype}, {name_b} is {b.dtype}"
+    return (
+        f"images differ in size: {name_a} is {tuple(a.shape)}, {name_b} is {tuple(b.shape)} "
+        "(channels, height, width); pass image_size= to resize and crop them"
+    )
+
+
 @patch
 def _read_all(
     self: ImageSet,
@@ -172,18 +182,13 @@ def _read_all(
     start = positions[0] if len(positions) else 0
     first = self.read(start) if len(self) else torch.zeros(3, 0, 0, dtype=torch.uint8)
     with torch.inference_mode(False):  # other threads write to it
-        batch = torch.empty(len(positions), *first.shape, dtype=first.dtype)
+        batch = torch.empty(len(positions), *first.shape, dtype=first.dtype, device=first.device)
 
     def put(k: int) -> None:
         image = self.read(positions[k]) if k else first
-        a, b = (self.file_name(positions[i]) for i in (0, k))
-        if image.shape != first.shape:
-            raise ValueError(
-                f"images differ in size: {a} is {tuple(first.shape)}, {b} is {tuple(image.shape)} "
-                "(channels, height, width); pass image_size= to resize and crop them"
-            )
-        if image.dtype != first.dtype:
-            raise ValueError(f"images differ in type: {a} is {first.dtype}, {b} is {image.dtype}")
+        if (image.shape, image.dtype) != (first.shape, first.dtype):
+            names = (self.file_name(positions[i]) for i in (0, k))
+            raise ValueError(_difference(first, image, *names))
         batch[k] = image
 
     numbers = range(len(positions))
