@@ -254,7 +254,7 @@ def speed_rows(*tasks):
         low, high = row["spread"]
         ratio = f"{row['ratio']:.1f}×" + (f" ({low:.1f} … {high:.1f})" if low < high else "")
         limit = f"{row['share_of_limit']:.0%}" if row["share_of_limit"] else "–"
-        lines.append(f"| {name} | {ratio} | {limit} |")
+        lines.append(f"| {name} | {ratio} | {row['goal'] or '–'} | {limit} |")
     return lines
 
 
@@ -748,8 +748,11 @@ def check_speed():
     said.append("in bfloat16 {:.1f}× and {:.1f}×".format(*(row["ratio"] for row in whole[2:])))
     said.append(f"{timing(16, 'float32', 'from JPEG files')['ratio']:.1f}× from JPEG files to labels")
     shares = [1 / timing(16, "float32", f"order by {by} alone")["ratio"] for by in ("score", "coverage")]
-    said.append("by score takes {:.1%} of the stock model's time, by coverage {:.1%}".format(*shares))
-    said.append("{:.1f}× and {:.1f}× are the linear layers".format(*(row["products"] for row in whole[:2])))
+    said.append(
+        "in float32 by score takes {:.1%} of the stock model's time, by coverage {:.1%}".format(*shares)
+    )
+    products = "on as many tokens, are {:.1f}× and {:.1f}× as fast"
+    said.append(products.format(*(row["products"] for row in whole[:2])))
     share = passes()
     encoders = share["256 passes of CoMAE's encoder"], share["the KL-16 encoder"]
     path = sum(encoders)
@@ -783,7 +786,7 @@ def check_heads():
     four, *others = (variants[name]["per_seed"] for name in ("4 heads", "1 head", "2 heads"))
     as_text = lambda ratio: "{median:.2f}× ({smallest:.2f} … {largest:.2f})".format(**ratio)
     said = [as_text(row["step"]) for name, row in variants.items() if name != "4 heads"]
-    said += [as_text(row["dependencies"]) for name, row in variants.items() if not name.startswith("4")]
+    said += [as_text(row["dependencies"]) for name, row in variants.items() if name != "4 heads"]
     for errors in others:
         apart = (f"{100 * (a / b - 1):+.0f}" for a, b in zip(errors, four))
         said.append(minus("{}, {} and {} %".format(*apart)))
