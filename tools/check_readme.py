@@ -247,7 +247,7 @@ def bench_rows(*tasks):
 
 
 def speed_rows(*tasks):
-    "Ratios of the benchmark with their spread over the rounds, and the share of the machine's limit."
+    "Ratios of the benchmark with their spread over the rounds, the aim, and the share of the limit."
     lines = []
     for row in bench_rows(*tasks):
         name = row["name"].replace(" on cpu", "").replace(", random weights,", "").replace(",:", ":")
@@ -785,8 +785,8 @@ def check_heads():
     variants = result("heads.small")["variants"]
     four, *others = (variants[name]["per_seed"] for name in ("4 heads", "1 head", "2 heads"))
     as_text = lambda ratio: "{median:.2f}× ({smallest:.2f} … {largest:.2f})".format(**ratio)
-    said = [as_text(row["step"]) for name, row in variants.items() if name != "4 heads"]
-    said += [as_text(row["dependencies"]) for name, row in variants.items() if name != "4 heads"]
+    faster = [row for name, row in variants.items() if name != "4 heads"]
+    said = [as_text(row[what]) for row in faster for what in ("step", "dependencies")]
     for errors in others:
         apart = (f"{100 * (a / b - 1):+.0f}" for a, b in zip(errors, four))
         said.append(minus("{}, {} and {} %".format(*apart)))

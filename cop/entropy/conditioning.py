@@ -123,17 +123,6 @@ def _sets_of(
     full = torch.arange(most, device=kind.device) < kind.sum(1, keepdim=True)
     return _Sets(order, number_indices(order, dim), full.repeat_interleave(dim, 1), least == most)
 
-
-def _away(
-    means: Tensor,  # (K, N·D)
-    values: Tensor,  # (B, C, N, D)
-    observed: Tensor,  # (B, N) bool
-) -> Tensor:  # (B, K, N, D, C)
-    "e − μ of what is seen, 0 elsewhere."
-    x = values.double().movedim(1, 3)[:, None]
-    away = x - means.view(len(means), *x.shape[2:4], 1)
-    return torch.where(observed[:, None, :, None, None], away, 0)
-
 # %% ../../nbs/6_appendix/108_conditioning.ipynb #92dee101
 class _Found(NamedTuple):
     "What is asked of B sets under K Gaussians."
@@ -149,7 +138,7 @@ def _by_seen(
     observed: Tensor,  # (B, N) bool
     least: int,  # tokens that a set sees
     most: int,
-    away: Tensor | None,  # (B, K, N, D, C)
+    away: Tensor | None,  # (B, K, N, D, C) e − μ of what is seen, 0 elsewhere
 ) -> _Found:
     "From a factor of the covariance of what is seen."
     n = observed.shape[1]
@@ -200,7 +189,6 @@ def _by_unseen(
     half = precision.half_log_det + half_log_det(factor)
     if away is None:
         return _Found(rest, None, None, half)
-
     pulled = torch.einsum("kij,bkjc->bkic", precision.matrices, away.flatten(2, 3)).view(away.shape)
     moved = sets.of_tokens(-(T.mT @ (T @ sets.of_images(pulled))).unflatten(2, (-1, dim)))
     likely = torch.where(observed[:, None, :, None, None], away, moved)
@@ -233,20 +221,22 @@ def tokens_given(
     precision: Callable[[], Precisions | None] | None = None,
 ) -> TokensGiven:
     "What sets say about each token. Raises ValueError for a singular covariance."
-    away = None if values is None else _away(means, values, observed)
+    n, gone = observed.shape[1], observed[:, None, :, None, None]
+    mean = means.view(len(means), n, -1, 1)
+    x = None if values is None else values.double().movedim(1, 3)[:, None]  # (B, 1, N, D, C)
+    away = None if x is None else torch.where(gone, x - mean, 0)
     least, most = torch.stack(observed.sum(1).aminmax()).tolist()
     learns = torch.is_grad_enabled() and covariances.requires_grad  # what is kept has no gradients
-    wanted = precision is not None and not learns and _more_is_seen(most, observed.shape[1] - least)
+    wanted = precision is not None and not learns and _more_is_seen(most, n - least)
     if wanted and (known := precision()):
         found = _by_unseen(known, observed, least, most, away)
     else:
         found = _by_seen(covariances, observed, least, most, away)
-    gone, dim = observed[:, None, :, None, None], found.rest.shape[-1]
+    dim = mean.shape[2]
     eye = torch.eye(dim, dtype=means.dtype, device=means.device)
     root = checked_cholesky(torch.where(gone, eye, found.rest))
-    if values is None:
+    if x is None:
         return TokensGiven(root, None, None)
-    mean = means.view(len(means), -1, dim, 1) + found.moved
     numbers = dim * observed.sum(1, dtype=torch.float64)[:, None, None]
     nats = 0.5 * (found.distance + math.log(2 * math.pi) * numbers) + found.half_log_det[..., None]
-    return TokensGiven(root, torch.where(gone, values.double().movedim(1, 3)[:, None], mean), -nats)
+    return TokensGiven(root, torch.where(gone, x, mean + found.moved), -nats)
