@@ -2,15 +2,15 @@
 
     python tools/bench.py [--out FILE] [--quick] [--threads N] [--only NAME | --without NAME] [--gpu]
 
-Each line is a ratio of two times that are measured in turn, A B A B, each after a rest and a call that is not
-counted; a quick function is called several times in a row. MAR-B is called once. The ratio is the median over
-the rounds, with the smallest and the largest. Where both sides should give the same, their results are
-compared. The share of the limit is how much of our time the matrix products alone would take (or the reading
-of graphs, or the decoding of files), at the rate that the machine reaches for large ones in the same run.
-Libraries that are compared are in the extra `bench` (pip install 'collapse-of-patches[bench]'); a line is
-left out where its library is missing. With a GPU, dependencies, MAR-B, ViTs and rankers are measured there
-too. Everything is written as JSON after each task, with hardware, commit and versions; what became slower by
-more than 15 % than in the committed run is named, if that was on the same hardware.
+Each line is a ratio of two times that are measured in turn, A B A B, each after a rest and, below a second, a
+call that is not counted; a quick function is called several times in a row. MAR-B is called once. The ratio
+is the median over the rounds, with the smallest and the largest. Where both sides should give the same, their
+results are compared. The share of the limit is how much of our time the matrix products alone would take (or
+the reading of graphs, or the decoding of files), at the rate that the machine reaches for large ones in the
+same run. Libraries that are compared are in the extra `bench` (pip install 'collapse-of-patches[bench]'); a
+line is left out where its library is missing. With a GPU, dependencies, MAR-B, ViTs and rankers are measured
+there too. Everything is written as JSON after each task, with hardware, commit and versions; what became
+slower by more than 15 % than in the committed run is named, if that was on the same hardware.
 """
 
 import argparse

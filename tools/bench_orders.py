@@ -92,7 +92,7 @@ def bench_pagerank(rounds):
         A = graphs(batch, n)
         for what, ours, plain in (("PageRank", pagerank, power_iteration), ("Katz", katz, katz_iteration)):
             np.testing.assert_allclose(ours(A).numpy(), plain(A), atol=1e-6)
-            slow, fast = in_turn([partial(plain, A), partial(ours, A)], 2 * rounds, seconds=8)
+            slow, fast = in_turn([partial(plain, A), partial(ours, A)], rounds)
             name = f"{what} of {counted(batch, 'graph')} of {n} patches against a NumPy power iteration"
             found.append(row(name, slow, fast, 1.0, 4 * A.numel() / rate))
         if n > 256:  # lists of a million edges and more
@@ -100,7 +100,7 @@ def bench_pagerank(rounds):
         for library, peer in pagerank_peers().items():
             some = A[: 16 if n > 64 else batch]
             np.testing.assert_allclose(peer(some), pagerank(some).numpy(), rtol=2e-3)
-            slow, fast = in_turn([partial(peer, some), partial(pagerank, some)], 3, seconds=8)
+            slow, fast = in_turn([partial(peer, some), partial(pagerank, some)], 3)
             name = (
                 f"PageRank of {len(some)} graphs of {n} patches against {library}, which builds a graph first"
             )
@@ -148,7 +148,7 @@ def bench_coverage(rounds, batch=256, n=64):
     ):
         loop = lambda plain=plain: np.array([plain(m) for m in M.numpy()])
         np.testing.assert_array_equal(ours().numpy(), loop())
-        slow, fast = in_turn([loop, ours], rounds, seconds=8)
+        slow, fast = in_turn([loop, ours], rounds)
         name = f"coverage order of {batch} images of {n} patches: batched against NumPy, {text}"
         found.append(row(name, slow, fast, 5.0))
     return found
@@ -194,7 +194,7 @@ def bench_estimators(rounds):
         plain = partial(plain_conditional_entropy, model, observed)
         first = seconds_of(ours)
         torch.testing.assert_close(ours(), plain())
-        slow, fast = in_turn([plain, ours], rounds, seconds=20)
+        slow, fast = in_turn([plain, ours], rounds)
         what = f"entropies of {n} tokens of {dim} numbers given {sets} sets, the inverse known"
         seen = dim * observed.sum(1).double()
         limit = conditioning_operations(seen, n * dim - seen, dim) / product_rate(dtype=torch.float64)
@@ -224,7 +224,7 @@ def bench_dependencies(rounds, device="cpu"):
         tokens = torch.randn(images, side**2, 16, generator=torch.Generator().manual_seed(1)).to(device)
         ways = [partial(one_by_one, model, tokens), partial(model.dependencies, tokens)]
         torch.testing.assert_close(ways[1](), ways[0](), atol=1e-5, rtol=0)
-        slow, fast = in_turn(ways, 2 * rounds, device, seconds=10)
+        slow, fast = in_turn(ways, rounds, device)
         what = f"dependencies of {counted(images, 'image')} of {side**2} patches on {device}"
         name = f"{what}: all targets against one by one"
         limit = product_flops(ways[1]) / rate

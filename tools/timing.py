@@ -28,6 +28,7 @@ def seconds_of(function, device="cpu"):
 
 BLOCK = 0.1  # seconds: a function that takes less is called several times in a row, as `timeit` does
 REST = 0.1  # seconds before a function's turn: threads of other libraries spin for a while after their work
+SLOW = 1.0  # seconds: a call of this length is not changed much by what comes before it
 
 
 def repeats(seconds):
@@ -35,25 +36,31 @@ def repeats(seconds):
     return min(100, max(1, round(BLOCK / seconds)))
 
 
-def turn(function, count, device):
-    "Seconds of a call: the mean of `count` in a row, after a rest and a call that is not counted."
+def expected(function, device):
+    "About the seconds of a call: those of the second one, since the first prepares things."
+    first = seconds_of(function, device)
+    return first if first > SLOW else seconds_of(function, device)
+
+
+def turn(function, about, device):
+    "Seconds of a call that takes about so long: the mean of some in a row, after a rest (and a call)."
     time.sleep(REST)
-    seconds_of(function, device)
+    if about <= SLOW:
+        seconds_of(function, device)
+    count = repeats(about)
     return seconds_of(lambda: [function() for _ in range(count)], device) / count
 
 
-def in_turn(functions, rounds, device="cpu", seconds=15):
-    """Seconds of a call of each function, in turn: twice to warm up, then `rounds` times.
+def in_turn(functions, rounds, device="cpu", seconds=8):
+    """Seconds of a call of each function, in turn: first to warm up, then in `rounds` rounds.
 
     Ends after fewer rounds, but not before the second, once `seconds` are over."""
     begin = time.perf_counter()
-    for function in functions:
-        seconds_of(function, device)
-    counts = [repeats(seconds_of(function, device)) for function in functions]
+    about = [expected(function, device) for function in functions]
     times = [[] for _ in functions]
     while len(times[0]) < rounds and (len(times[0]) < 2 or time.perf_counter() - begin < seconds):
-        for function, count, found in zip(functions, counts, times):
-            found.append(turn(function, count, device))
+        for function, usual, found in zip(functions, about, times):
+            found.append(turn(function, usual, device))
     return [Seconds(found) for found in times]
 
 
