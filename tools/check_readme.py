@@ -735,7 +735,7 @@ def timing(batch, dtype, what):
 
 
 def passes():
-    "Ordering 2 images, in passes of the stock ViT-B/16 over them: name → passes."
+    "Ordering 4 images, in passes of the stock ViT-B/16 over them: name → passes."
     name = lambda row: row["name"].split(" by ")[1].split(",")[0].split(":")[0]
     return {name(row): 1 / row["ratio"] for row in bench_rows("rankers")}
 
