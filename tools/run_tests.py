@@ -209,6 +209,7 @@ def checks(flags):
         "cmar_pictures": ["cfg", "3.0"],
         "plans": ["cfg", "3.0"],
         "heads": ["wide_grid", "[3, 3]"],
+        "base_vit": ["width", "6"],
         "cvit": ["supervised_images", "10"],
         "ranker": ["draws", "6"],
         "shipped_ranker": ["limit", "10"],

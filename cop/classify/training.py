@@ -132,6 +132,31 @@ def blank(
     "Grey images: only the positions of their patches can be seen."
     return torch.zeros(images.shape, device=images.device)
 
+# %% ../../nbs/4_classification/31_vit_training.ipynb #c01652c0
+_TEMPERATURE = 2.0  # of the answers of a teacher
+
+
+def _distillation(logits: Tensor, teacher: Callable, images: Tensor) -> Tensor:
+    "Cross-entropy with the softened answers of a teacher (Hinton et al. 2015), to the same images."
+    with torch.no_grad():
+        answers = (teacher(images) / _TEMPERATURE).softmax(1)
+    return _TEMPERATURE**2 * F.cross_entropy(logits / _TEMPERATURE, answers)
+
+
+def _check_loss(
+    schedule: Schedule, label_smoothing: float, change: Callable | None, teacher: Callable | None
+) -> None:
+    "Raise a ValueError, in one line, if the parts of a loss do not fit together."
+    if change and schedule != "none":
+        raise ValueError(
+            "images that are changed on the device have orders that cannot follow; use orders='all', or "
+            "no change"
+        )
+    if teacher and label_smoothing:
+        raise ValueError(
+            "a teacher's answers are learned as they are; leave out the teacher, or label_smoothing"
+        )
+
 # %% ../../nbs/4_classification/31_vit_training.ipynb #e64f19b3
 def vit_loss(
     orders: Callable,  # batch → (B, N), as `training_orders` makes it
@@ -142,14 +167,12 @@ def vit_loss(
     # images uint8 (B, C, H, W) → the same, on their device, such as `trivial_augment`
     change: Callable | None = None,
     multiple: int = 1,  # as in `kept_in_step`
+    # images → logits of a trained classifier: its answers are learned, not the labels of training images
+    teacher: Callable | None = None,
 ) -> Callable:  # the loss that `cop.core.training.train` takes
     "Cross-entropy of a model that sees the first patches. Raises ValueError if orders cannot follow."
     kept_in_step(0, 1, 1, schedule, training.seed, multiple)  # one line if there is no such schedule
-    if change and schedule != "none":
-        raise ValueError(
-            "images that are changed on the device have orders that cannot follow; use orders='all', or "
-            "no change"
-        )
+    _check_loss(schedule, label_smoothing, change, teacher)
 
     def loss(model: nn.Module, batch: dict) -> tuple[Tensor, dict]:
         n = model.n_tokens
@@ -161,7 +184,10 @@ def vit_loss(
             images = blank(images)
         found = model(images) if schedule == "none" else model(images, orders(batch), keep)
         logits, terms = found if isinstance(found, tuple) else (found, {})
-        entropy = F.cross_entropy(logits, batch["label"], label_smoothing=label_smoothing)
+        if teacher and model.training:
+            entropy = _distillation(logits, teacher, images)
+        else:
+            entropy = F.cross_entropy(logits, batch["label"], label_smoothing=label_smoothing)
         accuracy = (logits.argmax(1) == batch["label"]).float().mean()
         shown = {name: term.detach() for name, term in terms.items()}
         return entropy + sum(terms.values()), {"accuracy": accuracy, "kept": keep / n, **shown}
@@ -173,6 +199,11 @@ def vit_loss(
 VIT_TRAINING = TrainingConfig(steps=3753, batch_size=1024, lr=1e-4, warmup=0.0, ema=0.9999)
 
 # %% ../../nbs/4_classification/31_vit_training.ipynb #0d92e7b8
+def _weights_digest(teacher: nn.Module | None) -> str | None:
+    "A hash of a teacher's weights and statistics."
+    return None if teacher is None else digest(*teacher.state_dict().values())
+
+
 def _run_key(model: nn.Module, orders: str, how: dict) -> dict[str, str]:
     "What tells a run from others."
     if teacher := getattr(model, "teacher", None):
@@ -223,6 +254,7 @@ def train_vit(
     label_smoothing: float = 0.0,  # 0 … below 1
     pixels: bool = True,  # False: only the positions of patches are seen
     change: Callable | None = None,  # as in `vit_loss`
+    teacher: nn.Module | None = None,  # as in `vit_loss`; in evaluation mode, on the device of the training
     progress: bool = True,  # show a bar
     resume: bool = True,  # go on from the newest checkpoint in `out`
     held_out: ImageSet | None = None,  # images whose loss is written; left out where orders are stored
@@ -237,10 +269,10 @@ def train_vit(
     orders = order_source(orders, model.grid)
     orders.check(images, model.n_tokens)
     how = {"schedule": schedule, "label_smoothing": label_smoothing, "pixels": pixels}
-    how |= {"change": change is not None, "augment": augment}
+    how |= {"change": change is not None, "augment": augment, "teacher's weights": _weights_digest(teacher)}
     key = _run_key(model, "none" if schedule == "none" else orders.key, how)
     along = training_orders(orders, model.n_tokens)
-    loss = vit_loss(along, training, schedule, label_smoothing, pixels, change)
+    loss = vit_loss(along, training, schedule, label_smoothing, pixels, change, teacher=teacher)
     held_out = None if isinstance(orders, StoredOrder) else held_out
     more = {"augment": augment, "progress": progress, "resume": resume, "key": key, "held_out": held_out}
     model = train(model, loss, images, training, Path(out), **more)
