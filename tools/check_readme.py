@@ -22,6 +22,7 @@ from statistics import mean
 
 from cop.cli.main import _find_verb, _parse
 from cop.core.statistics import mean_interval
+from cop.report.claims import claims_table
 from cop.report.cost import Prediction, _size, _time, describe
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -258,7 +259,13 @@ def speed_rows(*tasks):
     return lines
 
 
+def claims_rows():
+    "The paper's claims, with what the results say."
+    return claims_table(result("claims"))[2:]
+
+
 TABLES = {  # caption in docs/results.md: its lines
+    "The paper's claims": claims_rows,
     "Evaluation of orders": worth_rows,
     "Agreement of orders": agreement_rows,
     "Is the order identified?": lambda: identified_rows("small"),

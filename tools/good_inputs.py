@@ -683,6 +683,7 @@ LEFT_OUT = {
     r"report\.verdicts\.(describe_spacing|evaluate_demo_orders)|report\.rank\.short_name": _PAGE,
     r"images\.(decoding|folders)\..*|core\.records\..*|orders\.lookup\.save_order": _FILES,
     r"report\.results\.save_figure|images\.dataset\.ImageSet\.check_unchanged": _FILES,
+    r"report\.(claims|evidence)\..*": _FILES,
     r"images\.labels\..*|orders\.prior\.ClassPrior\.aligned": _NAMES,
     r"core\.config\.learning_rate": "its step is counted by the loop of a training",
     r"report\.curves\.plot_curves|report\.plots\..*": _PAGE,
