@@ -4,13 +4,14 @@
 
 Each line is a ratio of two times that are measured in turn, A B A B, each after a rest and, below a second, a
 call that is not counted; a quick function is called several times in a row. MAR-B is called once. The ratio
-is the median over the rounds, with the smallest and the largest. Where both sides should give the same, their
-results are compared. The share of the limit is how much of our time the matrix products alone would take (or
-the reading of graphs, or the decoding of files), at the rate that the machine reaches for large ones in the
-same run. Libraries that are compared are in the extra `bench` (pip install 'collapse-of-patches[bench]'); a
-line is left out where its library is missing. With a GPU, dependencies, MAR-B, ViTs and rankers are measured
-there too. Everything is written as JSON after each task, with hardware, commit and versions. What was slower
-by more than 15 % than in the committed run, in every round, is named, if that was on the same hardware.
+is the median over the rounds, with the smallest and the largest; the times are medians of their own. Where
+both sides should give the same, their results are compared. The share of the limit is how much of our time
+the matrix products alone would take (or the reading of graphs, or the decoding of files), at the rate that
+the machine reaches for large ones in the same run; single products may be faster than that. Libraries that
+are compared are in the extra `bench` (pip install 'collapse-of-patches[bench]'); a line is left out where its
+library is missing. With a GPU, dependencies, MAR-B, ViTs and rankers are measured there too. Everything is
+written as JSON after each line, with hardware, commit and versions. What was slower by more than 15 % than in
+the committed run, in every round, is named, if that was on the same hardware.
 """
 
 import argparse
@@ -123,16 +124,41 @@ def chosen_tasks(args):
     return (on_gpu if torch.cuda.is_available() else []) + ([] if args.gpu else on_cpu)
 
 
-def write(rows, path, here):
-    "Write rows; those that the file has of other tasks, of the same hardware, are kept."
-    again, kept = {(row["task"], row["device"]) for row in rows}, []
-    if path.exists():
-        old = json.loads(path.read_text(encoding="utf-8"))
-        kept = [row for row in old["results"] if (row.get("task"), row.get("device")) not in again]
-        kept = [row for row in kept if "task" in row] if old["hardware"] == here else []
+ABOUT = (
+    "plain, ours, limit, first_call: seconds; ratio: median over the rounds of plain / ours; spread: least "
+    "and most; goal: of the ratio, 0: none; share_of_limit: limit / ours"
+)
+
+
+def rows_there(path, here):
+    "Rows that a file has. Raises ValueError if it cannot be one, or is of other hardware or versions."
+    if path.is_dir():
+        raise ValueError(f"--out {path} is a folder: name a file")
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"hardware": here, "results": kept + rows}, indent=1) + "\n"
+    if not path.exists():
+        return []
+    try:
+        there = json.loads(path.read_text(encoding="utf-8"))
+        rows, other = there["results"], there["hardware"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"--out {path} is no result of this benchmark: choose another file") from None
+    if other != here:
+        apart = ", ".join(f"{k} {v}" for k, v in other.items() if v != here.get(k))
+        raise ValueError(f"--out {path} is of another machine or versions ({apart}): choose another file")
+    return rows
+
+
+def write(rows, path, here):
+    "Write all rows."
+    text = json.dumps({"hardware": here, "about": ABOUT, "results": rows}, indent=1) + "\n"
     path.write_text(text, encoding="utf-8")
+
+
+def positive(text):
+    "A number of threads."
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} is no number of threads; at least 1")
+    return int(text)
 
 
 def main():
@@ -154,13 +180,19 @@ def main():
         ),
     )
     some = parser.add_mutually_exclusive_group()
-    some.add_argument("--only", choices=TASKS, help="measure this alone")
+    some.add_argument(
+        "--only",
+        choices=TASKS,
+        help="measure this alone (ranked: ranker and ViT; rankers: what an order costs)",
+    )
     some.add_argument("--without", choices=TASKS, help="leave this out, such as mar")
     parser.add_argument(
         "--gpu", action="store_true", help="measure what is measured on a GPU, and nothing else"
     )
     parser.add_argument(
-        "--threads", type=int, help="threads that PyTorch uses; 1 where other work keeps the machine busy"
+        "--threads",
+        type=positive,
+        help="threads that PyTorch uses; 1 where other work keeps the machine busy",
     )
     args = parser.parse_args()
     sys.path.insert(0, str(ROOT))
@@ -172,17 +204,25 @@ def main():
     from cop.report.results import provenance
 
     here, commit, slower = hardware(), provenance()["commit"], []
+    try:
+        rows = rows_there(args.out, here)
+    except (OSError, ValueError) as e:
+        parser.error(str(e))
     print(", ".join(f"{k} {v}" for k, v in here.items()), flush=True)
     for name, device, task in tasks:
         measured = []
+        rows = [row for row in rows if (row["task"], row["device"]) != (name, device)]
         for r in task(2 if args.quick else 10):
             measured.append({"task": name, "device": device} | with_ratio(r) | {"commit": commit})
             print(described(measured[-1]), flush=True)
+            write(rows + measured, args.out, here)
+        rows += measured
         slower += [] if args.quick else slower_than_committed(measured, here)
-        write(measured, args.out, here)
     print(f"written to {args.out}")
     for line in slower:
         print(line)
+    if slower:
+        print("other work on the machine changes ratios, too: measure again with nothing else running")
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ def blank(
 _TEMPERATURE = 2.0  # of the answers of a teacher
 
 
-def _distillation(logits: Tensor, teacher: Callable, images: Tensor) -> Tensor:
+def _distillation(logits: Tensor, teacher: nn.Module, images: Tensor) -> Tensor:
     "Cross-entropy with the softened answers of a teacher (Hinton et al. 2015), to the same images."
     with torch.no_grad():
         answers = (teacher(images) / _TEMPERATURE).softmax(1)
@@ -144,7 +144,11 @@ def _distillation(logits: Tensor, teacher: Callable, images: Tensor) -> Tensor:
 
 
 def _check_loss(
-    schedule: Schedule, label_smoothing: float, change: Callable | None, teacher: Callable | None
+    schedule: Schedule,
+    label_smoothing: float,
+    pixels: bool,
+    change: Callable | None,
+    teacher: nn.Module | None,
 ) -> None:
     "Raise a ValueError, in one line, if the parts of a loss do not fit together."
     if change and schedule != "none":
@@ -152,10 +156,14 @@ def _check_loss(
             "images that are changed on the device have orders that cannot follow; use orders='all', or "
             "no change"
         )
-    if teacher and label_smoothing:
+    if not 0 <= label_smoothing < 1:
+        raise ValueError(f"label_smoothing is {label_smoothing}; it is at least 0 and below 1")
+    if teacher is not None and label_smoothing:
         raise ValueError(
             "a teacher's answers are learned as they are; leave out the teacher, or label_smoothing"
         )
+    if teacher is not None and not pixels:
+        raise ValueError("a teacher cannot answer to grey images; leave out the teacher, or pixels=False")
 
 # %% ../../nbs/4_classification/31_vit_training.ipynb #e64f19b3
 def vit_loss(
@@ -167,12 +175,13 @@ def vit_loss(
     # images uint8 (B, C, H, W) → the same, on their device, such as `trivial_augment`
     change: Callable | None = None,
     multiple: int = 1,  # as in `kept_in_step`
-    # images → logits of a trained classifier: its answers are learned, not the labels of training images
-    teacher: Callable | None = None,
+    # a trained classifier in evaluation mode, images uint8 (B, C, H, W) → logits (B, classes): its answers
+    # are learned, not the labels of training images
+    teacher: nn.Module | None = None,
 ) -> Callable:  # the loss that `cop.core.training.train` takes
     "Cross-entropy of a model that sees the first patches. Raises ValueError if orders cannot follow."
     kept_in_step(0, 1, 1, schedule, training.seed, multiple)  # one line if there is no such schedule
-    _check_loss(schedule, label_smoothing, change, teacher)
+    _check_loss(schedule, label_smoothing, pixels, change, teacher)
 
     def loss(model: nn.Module, batch: dict) -> tuple[Tensor, dict]:
         n = model.n_tokens
@@ -184,7 +193,7 @@ def vit_loss(
             images = blank(images)
         found = model(images) if schedule == "none" else model(images, orders(batch), keep)
         logits, terms = found if isinstance(found, tuple) else (found, {})
-        if teacher and model.training:
+        if teacher is not None and model.training:
             entropy = _distillation(logits, teacher, images)
         else:
             entropy = F.cross_entropy(logits, batch["label"], label_smoothing=label_smoothing)
@@ -198,12 +207,47 @@ def vit_loss(
 # three epochs of ImageNet-1k, as in Sec. 3.4
 VIT_TRAINING = TrainingConfig(steps=3753, batch_size=1024, lr=1e-4, warmup=0.0, ema=0.9999)
 
+# %% ../../nbs/4_classification/31_vit_training.ipynb #039e6aba
+@torch.no_grad()
+def _teacher_answers(teacher: nn.Module, images: ImageSet) -> Any:
+    "What a teacher says of the first image. Raises ValueError if it does not take it."
+    first = images.images([0])[0].to(next(iter(teacher.state_dict().values())).device)
+    try:
+        return teacher(first)
+    except (RuntimeError, TypeError, ValueError) as e:
+        size = "×".join(map(str, first.shape[1:]))
+        reason = str(e).splitlines()[0]
+        raise ValueError(f"the teacher does not take the images, uint8 of {size}: {reason}") from e
+
+
+def _check_teacher(teacher: nn.Module | None, model: nn.Module, images: ImageSet) -> str | None:
+    "A hash of a teacher's weights; raises TypeError or ValueError if a model cannot learn from it."
+    if teacher is None:
+        return None
+    if not isinstance(teacher, nn.Module):
+        raise TypeError(f"teacher is a {type(teacher).__name__}; pass a torch.nn.Module")
+    if any(part.training for part in teacher.modules()):
+        raise ValueError(
+            "the teacher is in training mode, and would change as it answers: call teacher.eval()"
+        )
+    if not teacher.state_dict():
+        raise ValueError("the teacher has no weights, by which its training could be told from others")
+    answers, names = _teacher_answers(teacher, images), getattr(teacher, "class_names", None)
+    if not isinstance(answers, Tensor) or answers.shape != (1, model.classes):
+        found = tuple(answers.shape) if isinstance(answers, Tensor) else type(answers).__name__
+        raise ValueError(
+            f"the teacher's answer to an image is {found}; logits (1, {model.classes}) are needed"
+        )
+    if names and images.classes and list(names) != list(images.classes):
+        first = (", ".join(some[:3]) for some in (names, images.classes))
+        raise ValueError(
+            "the teacher's classes are {} …, those of the images {} …: the sequence must be the same".format(
+                *first
+            )
+        )
+    return digest(*teacher.state_dict().values())
+
 # %% ../../nbs/4_classification/31_vit_training.ipynb #0d92e7b8
-def _weights_digest(teacher: nn.Module | None) -> str | None:
-    "A hash of a teacher's weights and statistics."
-    return None if teacher is None else digest(*teacher.state_dict().values())
-
-
 def _run_key(model: nn.Module, orders: str, how: dict) -> dict[str, str]:
     "What tells a run from others."
     if teacher := getattr(model, "teacher", None):
@@ -245,8 +289,7 @@ def train_vit(
     images: ImageSet,  # training images, with classes
     # folder of the run: model/ (averaged weights), model-raw/ (the last ones), metrics.jsonl, checkpoints/
     out: str | Path,
-    # of the training images, as `order_source` takes them; "random": the control; "all": every patch in
-    # every step
+    # of the training images, as `order_source` takes them; random: the control; all: each patch in each step
     orders: Any = "all",
     training: TrainingConfig | None = None,  # None: as `cop train vit`; the paper's: `VIT_TRAINING`
     schedule: Schedule = "draws",  # of mask rates along an order
@@ -254,22 +297,23 @@ def train_vit(
     label_smoothing: float = 0.0,  # 0 … below 1
     pixels: bool = True,  # False: only the positions of patches are seen
     change: Callable | None = None,  # as in `vit_loss`
-    teacher: nn.Module | None = None,  # as in `vit_loss`; in evaluation mode, on the device of the training
+    teacher: nn.Module | None = None,  # as in `vit_loss`, on the device of the training
     progress: bool = True,  # show a bar
     resume: bool = True,  # go on from the newest checkpoint in `out`
     held_out: ImageSet | None = None,  # images whose loss is written; left out where orders are stored
 ) -> nn.Module:  # in evaluation mode, with the averaged weights if the training keeps them
     "Train a vision transformer along orders; save it in `out`. Raises ValueError if something does not fit."
     training, augment = training or TRAININGS["vit"], augment or Augment()
-    every = isinstance(orders, str) and orders == "all"
-    orders, schedule = ("random", "none") if every else (orders, schedule)
+    if isinstance(orders, str) and orders == "all":
+        orders, schedule = "random", "none"
     _check_savable(model)
     model, images, held_out = _with_names(model, images, held_out)
     _check_size(model.eval(), images)
+    taught_by = _check_teacher(teacher, model, images)
     orders = order_source(orders, model.grid)
     orders.check(images, model.n_tokens)
-    how = {"schedule": schedule, "label_smoothing": label_smoothing, "pixels": pixels}
-    how |= {"change": change is not None, "augment": augment, "teacher's weights": _weights_digest(teacher)}
+    how = {"schedule": schedule, "label_smoothing": label_smoothing, "pixels": pixels, "augment": augment}
+    how |= {"change": change is not None, "teacher's weights": taught_by}
     key = _run_key(model, "none" if schedule == "none" else orders.key, how)
     along = training_orders(orders, model.n_tokens)
     loss = vit_loss(along, training, schedule, label_smoothing, pixels, change, teacher=teacher)

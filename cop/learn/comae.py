@@ -191,8 +191,8 @@ def losses(
     "Reconstruction, contrastive and budget terms."
     reconstruction = self._reduced(self._error(tokens, targets, predicted))
     contrastive = contrastive_loss(weights, self.temperature)
-    budget = weights.sum(-1).mean() / (self.n_tokens - 1)
-    w = weights.detach()
+    budget = weights.float().sum(-1).mean() / (self.n_tokens - 1)
+    w = weights.detach().float()
     return {
         "loss": reconstruction + self.contrastive_weight * contrastive + self.budget_weight * budget,
         "reconstruction": reconstruction,
@@ -285,7 +285,7 @@ def subset_losses(
     return {
         "loss": self._reduced(error) + _EXPECTATION_WEIGHT * expectation,
         "subset_error": error.mean(),
-        "expected_error": log_error.exp().mean(),
+        "expected_error": log_error.float().exp().mean(),
     }
 
 # %% ../../nbs/2_paper/10_comae.ipynb #ed6cf973
