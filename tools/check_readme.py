@@ -327,11 +327,11 @@ def check_every_order(part):
 
 
 def known_intervals():
-    "Every interval of the files, with one and with two digits, as the numbers without plus signs."
+    "Every interval of the files, with one to three digits, as the numbers without plus signs."
     found = set()
 
     def add(value, low, high):
-        for digits in (1, 2):
+        for digits in (1, 2, 3):
             found.add(tuple(f"{x:.{digits}f}" for x in (value, low, high)))
             found.add(tuple(f"{x:.{digits}f}" for x in (-value, -high, -low)))
 

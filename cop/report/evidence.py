@@ -54,7 +54,6 @@ def read_quotable(
 def decide(
     intervals: Sequence[Interval],  # at least one, of the same difference
     expected: int,  # sign of the difference that the claim says, -1 or 1
-    short: bool = False,  # of short trainings, which refute nothing?
 ) -> str:  # "reproduced", "contradicted" or "not shown"
     "What intervals say of a claim. Raises ValueError without finite intervals, or a sign."
     if expected not in (-1, 1):
@@ -63,7 +62,7 @@ def decide(
         raise ValueError(f"a verdict needs finite intervals, got {list(intervals)}")
     if all(expected * bound > 0 for i in intervals for bound in (i.low, i.high)):
         return "reproduced"
-    if not short and all(expected * bound < 0 for i in intervals for bound in (i.low, i.high)):
+    if all(expected * bound < 0 for i in intervals for bound in (i.low, i.high)):
         return "contradicted"
     return "not shown"
 
@@ -71,8 +70,10 @@ def decide(
 def combine_verdicts(
     verdicts: Sequence[str],  # of several results
 ) -> str:
-    "One verdict for a claim."
+    "One verdict for a claim; results that cannot decide count only if there is no other."
     kinds = set(verdicts)
+    if len(kinds) > 1:
+        kinds.discard("not decided")
     if not kinds:
         return "not comparable"
     if len(kinds) == 1:
@@ -88,7 +89,7 @@ class Evidence(NamedTuple):
     result: str  # name of the file, such as "cvit.small"
     read: Callable[[dict], list[Interval]]  # the result → intervals of one difference, the first one is shown
     conditions: str  # in a few words
-    short: bool = False  # a short training, which refutes nothing?
+    limit: str = ""  # why it cannot decide, such as "120 steps"; empty: it can
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Claim:
     where: str  # in the paper
     theirs: str  # the paper's number
     unit: str  # of the difference
-    expected: int  # sign of the difference, -1 or 1
+    expected: int | None  # sign of the difference, -1 or 1; None: nothing is comparable
     chapter: str  # that has the method
     evidence: tuple[Evidence, ...] = ()
     why_not: str = ""  # reason why nothing here is comparable
