@@ -36,14 +36,11 @@ def _table5(row: str, what: str) -> Callable:
     return read
 
 
-def _table5_unpaired(a: str, b: str, what: str) -> Callable:
-    "Top-1 of a less that of b at a mask rate, or their AuC, in points, not paired."
+def _table5_unpaired(a: str, b: str, rate: str) -> Callable:
+    "Top-1 of a less that of b at a mask rate, in points, not paired."
 
     def read(result: dict) -> list[Interval]:
-        rows = [result["table5"][name] for name in (a, b)]
-        return [
-            _unpaired(*(_as_interval(row["AuC"] if what == "AuC" else row["top1"][what]) for row in rows))
-        ]
+        return [_unpaired(*(_as_interval(result["table5"][name]["top1"][rate]) for name in (a, b)))]
 
     return read
 

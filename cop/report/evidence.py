@@ -36,15 +36,14 @@ def read_quotable(
     Raises FileNotFoundError, or ValueError: changed files, too few seeds, another tier than the name's."""
     path = Path(folder) / f"{name}.json"
     if not path.exists():
-        raise FileNotFoundError(f"there is no result {path}; run the experiment {name.split('.')[0]}")
+        raise FileNotFoundError(f"there is no result {path}; run the experiment {name.partition('.')[0]}")
     result = json.loads(path.read_text(encoding="utf-8"))
     commit, tier = result.get("commit") or "", result.get("tier")
-    if not commit or commit.endswith("+") or not result.get("hardware"):
-        raise ValueError(
-            f"{path.name} is of {f'the commit {commit}' if commit else 'no known commit'}, changed files "
-            "included: it may not be quoted; run the experiment again from a clean tree"
-        )
-    if tier != name.split(".")[1]:
+    without = [what for what in ("commit", "hardware") if not result.get(what)]
+    if without or commit.endswith("+"):
+        reason = f"does not say its {without[0]}" if without else f"is of {commit[:-1]} with changed files"
+        raise ValueError(f"{path.name} {reason}: it may not be quoted; run it again from a clean tree")
+    if tier != name.partition(".")[2]:
         raise ValueError(f"{path.name} is of the tier {tier!r}: it may not be quoted as {name}")
     if (seeds := count_seeds(result)) < MIN_SEEDS:
         raise ValueError(f"{path.name} has {seeds} seeds: at least {MIN_SEEDS} are needed to quote it")
