@@ -207,19 +207,23 @@ def vit_loss(
 # three epochs of ImageNet-1k, as in Sec. 3.4
 VIT_TRAINING = TrainingConfig(steps=3753, batch_size=1024, lr=1e-4, warmup=0.0, ema=0.9999)
 
-# %% ../../nbs/4_classification/31_vit_training.ipynb #039e6aba
+# %% ../../nbs/4_classification/31_vit_training.ipynb #cb4ffe98
 @torch.no_grad()
-def _teacher_answers(teacher: nn.Module, images: ImageSet) -> Any:
-    "What a teacher says of the first image. Raises ValueError if it does not take it."
-    first = images.images([0])[0].to(next(iter(teacher.state_dict().values())).device)
+def _answer(model: nn.Module, images: ImageSet) -> Any:
+    "What a classifier says of the first image; raises what it raises if it does not take it."
+    first = images.images([0])[0]
+    return model(first.to(next(iter(model.state_dict().values())).device))
+
+
+def _teacher_answer(teacher: nn.Module, images: ImageSet) -> Any:
+    "The same of a teacher. Raises ValueError if it does not take the image."
     try:
-        return teacher(first)
+        return _answer(teacher, images)
     except (RuntimeError, TypeError, ValueError) as e:
-        size = "×".join(map(str, first.shape[1:]))
-        reason = str(e).splitlines()[0]
+        size, reason = "×".join(map(str, images[0]["image"].shape)), str(e).splitlines()[0]
         raise ValueError(f"the teacher does not take the images, uint8 of {size}: {reason}") from e
 
-
+# %% ../../nbs/4_classification/31_vit_training.ipynb #039e6aba
 def _check_teacher(teacher: nn.Module | None, model: nn.Module, images: ImageSet) -> str | None:
     "A hash of a teacher's weights; raises TypeError or ValueError if a model cannot learn from it."
     if teacher is None:
@@ -232,7 +236,7 @@ def _check_teacher(teacher: nn.Module | None, model: nn.Module, images: ImageSet
         )
     if not teacher.state_dict():
         raise ValueError("the teacher has no weights, by which its training could be told from others")
-    answers, names = _teacher_answers(teacher, images), getattr(teacher, "class_names", None)
+    answers, names = _teacher_answer(teacher, images), getattr(teacher, "class_names", None)
     if not isinstance(answers, Tensor) or answers.shape != (1, model.classes):
         found = tuple(answers.shape) if isinstance(answers, Tensor) else type(answers).__name__
         raise ValueError(
@@ -265,12 +269,6 @@ def _check_savable(model: nn.Module) -> None:
         )
     if hasattr(model, "check_savable"):
         model.check_savable()
-
-
-@torch.no_grad()
-def _check_size(model: nn.Module, images: ImageSet) -> None:
-    "Raise a ValueError if a model does not take images of that size."
-    model(images.images([0])[0].to(next(model.parameters()).device))
 
 
 def _with_names(
@@ -308,7 +306,7 @@ def train_vit(
         orders, schedule = "random", "none"
     _check_savable(model)
     model, images, held_out = _with_names(model, images, held_out)
-    _check_size(model.eval(), images)
+    _answer(model.eval(), images)  # raises ValueError if they are of another size
     taught_by = _check_teacher(teacher, model, images)
     orders = order_source(orders, model.grid)
     orders.check(images, model.n_tokens)

@@ -8,6 +8,7 @@ __all__ = ['READERS', 'read_claims', 'evaluate_claims', 'write_claims', 'claims_
 # %% ../../nbs/6_appendix/111_claims.ipynb #55ccc00a
 import json
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 from pathlib import Path
 
 import yaml
@@ -45,12 +46,11 @@ def _table5_unpaired(a: str, b: str, rate: str) -> Callable:
     return read
 
 # %% ../../nbs/6_appendix/111_claims.ipynb #1e634631
-def _generated(a: str, b: str, guidance: str, measure: str = "distance") -> Callable:
-    "A measure of a's images less that of b's at a guidance, paired by seed: Student's interval."
+def _generated(a: str, b: str, guidance: str) -> Callable:
+    "The distance of a's images less that of b's at a guidance, paired by seed: Student's interval."
 
     def read(result: dict) -> list[Interval]:
-        name = result.get(measure, measure)
-        value = lambda cell, s: result["by_seed"][f"{cell} @ {guidance}, seed {s}"][name]
+        value = lambda cell, s: result["by_seed"][f"{cell} @ {guidance}, seed {s}"][result["distance"]]
         return [mean_interval([value(a, s) - value(b, s) for s in result["parameters"]["seeds"]])]
 
     return read
@@ -146,11 +146,11 @@ def evaluate_claims(
     folder: str | Path,  # of the results
 ) -> list[dict]:  # JSON values, one for each claim
     "Claims with what the results say. Raises ValueError or FileNotFoundError if a result may not be quoted."
-    rows = []
+    rows, quotable = [], cache(partial(read_quotable, folder=folder))
     for claim in claims:
         found = []
         for name, read, conditions, limit in claim.evidence:
-            result = read_quotable(name, folder)
+            result = quotable(name)
             intervals = read(result)
             widest = Interval(
                 intervals[0].value, min(i.low for i in intervals), max(i.high for i in intervals)
